@@ -1,0 +1,1 @@
+"""Semi-supervised semantic segmentation with a strong-weak dual-branch network."""

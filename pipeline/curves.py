@@ -1,0 +1,62 @@
+"""Training curves: history.csv always, DVCLive's files beside it where DVCLive is installed."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pipeline.history import write_history
+
+
+class Curves:
+    """Collects values by step and writes them on leaving the block.
+
+    DVCLive's files are what `dvc plots` and the VS Code extension draw while training runs; they
+    are left out, with nothing lost from history.csv, where the package is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Log into `folder`."""
+        self.folder = folder
+        self.rows: list[dict[str, float]] = []
+        self._live = _open_live(folder / "live")
+
+    def log(self, step: int, **values: float) -> None:
+        """Add values of one step; several calls for one step share a row."""
+        if not self.rows or self.rows[-1]["step"] != step:
+            self.rows.append({"step": step})
+        self.rows[-1].update(values)
+        if self._live is not None:
+            self._live.step = step
+            for name, value in values.items():
+                self._live.log_metric(name, value)
+
+    def last(self) -> dict[str, float]:
+        """The last value of every name."""
+        values: dict[str, float] = {}
+        for row in self.rows:
+            values.update(row)
+        return values
+
+    def __enter__(self) -> "Curves":
+        """Start logging."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write history.csv and close DVCLive."""
+        if self._live is not None:
+            self._live.end()
+        if kind is None:
+            write_history(self.folder / "history.csv", self.rows)
+
+
+def _open_live(folder: Path) -> Any:
+    try:
+        from dvclive import Live
+    except ImportError:
+        return None
+    return Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False)

@@ -1,0 +1,1 @@
+"""Readers that bring each kind of data set to one manifest."""

@@ -1,0 +1,133 @@
+"""COCO 2017: a random part of train2017 is strong, the rest weak, val2017 for validation."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.archives import Archive, obtain
+from pipeline.datasets.coco_masks import Index, rasterise, read_index, read_instances
+from pipeline.datasets.common import image_size, name_some, need_splits
+from pipeline.errors import UserError
+from pipeline.images import tags_of_mask, write_mask
+from pipeline.manifest import ROOT, ClassList, Row, make_classes
+from pipeline.params import Params
+from pipeline.progress import track
+
+TRAIN, VAL = "train2017", "val2017"
+
+
+def _urls(path: str) -> tuple[str, ...]:
+    """COCO's own address and its mirror form."""
+    host = "images.cocodataset.org"
+    return (f"http://{host}/{path}", f"https://s3.amazonaws.com/{host}/{path}")
+
+
+ARCHIVES = {
+    TRAIN: Archive(_urls("zips/train2017.zip"), "cced6f7f71b7629ddf16f17bbcfab6b2", TRAIN),
+    VAL: Archive(_urls("zips/val2017.zip"), "442b8da7639aecaf257c1dceb8ba8c80", VAL),
+    "annotations": Archive(
+        _urls("annotations/annotations_trainval2017.zip"),
+        "f4bbac642086de4f52a3fdda2de5fa2c",
+        "annotations",
+    ),
+}
+
+
+def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
+    """Manifest rows of COCO 2017 under `data_root`, downloaded where it is not there.
+
+    The instances become semantic masks in `folder/masks` by the rules of `rasterise`, one image
+    after the other. Tags are the classes that own a pixel in the mask, so a crowd gives none and
+    an object wholly covered by smaller ones neither. Images without any annotation stay in: their
+    masks are all background, as is true of them.
+
+    Args:
+        folder: the data set's folder.
+        data_root: holds train2017/, val2017/ and annotations/.
+        params: `download.coco.strong` images are drawn with `seed` from the sorted image ids.
+
+    Raises:
+        UserError: a download fails, files are missing or damaged, or as many strong images are
+            asked for as there are.
+    """
+    _obtain_missing(data_root)
+    train = read_index(annotations_path(data_root, TRAIN))
+    val = read_index(annotations_path(data_root, VAL))
+    if train.categories != val.categories:
+        raise UserError(f"{data_root / 'annotations'}: train and val name different categories")
+    strong = draw_strong(list(train.pictures), params.download.coco.strong, params.seed)
+    splits = {key: "strong" if key in strong else "weak" for key in train.pictures}
+    for part, index in ((TRAIN, train), (VAL, val)):
+        _check_images(data_root / part, index)
+    (folder / "masks").mkdir(exist_ok=True)
+    rows = _make_rows(TRAIN, train, splits, folder, data_root)
+    rows += _make_rows(VAL, val, dict.fromkeys(val.pictures, "val"), folder, data_root)
+    need_splits(rows)
+    return rows, class_list(train)
+
+
+def annotations_path(data_root: Path, part: str) -> Path:
+    """The instances file of train2017 or val2017."""
+    return data_root / "annotations" / f"instances_{part}.json"
+
+
+def class_list(index: Index) -> ClassList:
+    """Background and the categories, in the order of their ids."""
+    return make_classes(["background", *index.categories.values()])
+
+
+def draw_strong(ids: list[int], count: int, seed: int) -> set[int]:
+    """Draw which training images keep their masks; the order of `ids` does not matter.
+
+    Raises:
+        UserError: nothing would be left for the weak images.
+    """
+    if count >= len(ids):
+        raise UserError(
+            f"download.coco.strong: {count} of {len(ids)} training images leave no weak ones"
+        )
+    chosen = np.random.default_rng(seed).choice(sorted(ids), size=count, replace=False)
+    return {int(key) for key in chosen}
+
+
+def _obtain_missing(data_root: Path) -> None:
+    """Download the archives whose files are not there."""
+    needed = {annotations_path(data_root, part).name for part in (TRAIN, VAL)}
+    if not all((data_root / "annotations" / name).exists() for name in needed):
+        folder = data_root / "annotations"
+        obtain(ARCHIVES["annotations"], folder, data_root, lambda name: name in needed)
+    for part in (VAL, TRAIN):  # the small one first: what is wrong shows sooner
+        if not (data_root / part).is_dir():
+            obtain(ARCHIVES[part], data_root / part, data_root)
+
+
+def _check_images(folder: Path, index: Index) -> None:
+    """Hold the images to the sizes in the annotations, before masks are made for hours."""
+    problems = []
+    for picture in track(index.pictures.values(), f"check {folder.name}", len(index.pictures)):
+        try:
+            size = image_size(folder / picture.file_name)
+            if size != (picture.width, picture.height):
+                problems.append(f"{folder / picture.file_name} has not the size annotated: {size}")
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        listed = name_some(problems, joint="\n  ")
+        raise UserError(f"{len(problems)} images of {folder} cannot be used:\n  {listed}")
+
+
+def _make_rows(
+    part: str, index: Index, splits: dict[int, str], folder: Path, data_root: Path
+) -> list[Row]:
+    """Write the masks of one part and describe its images, in the order of their ids."""
+    instances = read_instances(annotations_path(data_root, part), index)
+    rows, classes = [], class_list(index)
+    for key, picture in track(sorted(index.pictures.items()), f"masks of {part}"):
+        mask_HW = rasterise(instances.get(key, ()), picture.height, picture.width)
+        name = Path(picture.file_name).stem
+        mask = f"masks/{name}.png"
+        write_mask(folder / mask, mask_HW, classes)
+        image = f"{ROOT}{part}/{picture.file_name}"
+        tags = tags_of_mask(mask_HW)
+        rows.append(Row(name, image, mask, splits[key], tags, picture.width, picture.height))
+    return rows

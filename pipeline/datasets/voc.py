@@ -1,0 +1,166 @@
+"""PASCAL VOC 2012 with the further masks of SBD: 1,464 strong, 9,118 weak and 1,449 val images."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from pipeline.archives import Archive, obtain
+from pipeline.datasets.common import Entry, make_rows, name_some, read_ids
+from pipeline.errors import UserError
+from pipeline.images import Bytes, write_mask
+from pipeline.manifest import ClassList, Row, make_classes
+from pipeline.params import Params
+from pipeline.progress import track
+
+CLASS_NAMES = (
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),
+    *("chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant"),
+    *("sheep", "sofa", "train", "tvmonitor"),
+)
+FULL = {"train": 1464, "trainaug": 10582, "val": 1449}  # the counts every paper uses
+
+VOC = Archive(
+    urls=(
+        "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+        "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+    ),
+    md5="6cd6e144f989b92b3379bac3b3de84fd",
+    inside="VOCdevkit/VOC2012",
+)
+SBD = Archive(
+    urls=(
+        "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/"
+        "benchmark.tgz",
+    ),
+    md5="82b4d87ceb2ed10f6038a1cba92111cb",
+    inside="benchmark_RELEASE/dataset",
+)
+
+
+def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
+    """Manifest rows of VOC 2012 under `data_root`, downloaded where it is not there.
+
+    Strong images are the devkit's train.txt and val images its val.txt, both with the devkit's
+    own masks. Weak images are trainaug without train: trainaug.txt where the devkit has one, else
+    (VOC train + SBD train + SBD val) - VOC val. Their masks, which score proxy masks and train
+    nothing, come from `SegmentationClassAug` where the devkit has it, else from SBD. SBD is only
+    downloaded if one of the two is missing. A test.txt adds test images without masks.
+
+    Args:
+        folder: the data set's folder; masks made from SBD go to its masks/.
+        data_root: holds `VOCdevkit/VOC2012`, and `SBD` where that is needed.
+        params: not used; all data sets are prepared by the same call.
+
+    Raises:
+        UserError: a download fails, files are missing or do not fit together, or train.txt is
+            VOC's own list but trainaug or val have not the counts that go with it.
+    """
+    devkit = data_root / "VOCdevkit" / "VOC2012"
+    if not devkit.exists():
+        obtain(VOC, devkit, data_root, _is_needed_of_voc)
+    classes = make_classes(CLASS_NAMES)
+    lists = read_lists(devkit, data_root)
+    masks = _weak_masks(lists["weak"], devkit, folder, data_root, classes)
+    official = devkit / "SegmentationClass"
+    masks |= {name: official / f"{name}.png" for name in lists["strong"] + lists["val"]}
+    entries = [
+        Entry(name, devkit / "JPEGImages" / f"{name}.jpg", masks.get(name), split)
+        for split, names in lists.items()
+        for name in names
+    ]
+    return make_rows(entries, classes, folder, data_root), classes
+
+
+def read_lists(devkit: Path, data_root: Path) -> dict[str, list[str]]:
+    """Image ids of the splits strong, weak, val and, with a test.txt, test.
+
+    Raises:
+        UserError: a list is missing, lists overlap, or the counts are not those of `FULL`.
+    """
+    folder = devkit / "ImageSets" / "Segmentation"
+    train, val = read_ids(folder / "train.txt"), read_ids(folder / "val.txt")
+    if (folder / "trainaug.txt").exists():
+        trainaug = set(read_ids(folder / "trainaug.txt"))
+    else:
+        sbd = find_sbd(data_root)
+        trainaug = {*train, *read_ids(sbd / "train.txt"), *read_ids(sbd / "val.txt")} - set(val)
+    test = read_ids(folder / "test.txt") if (folder / "test.txt").exists() else []
+    _check_overlap(folder, {"train.txt and trainaug.txt": {*train, *trainaug}, "val.txt": {*val}})
+    _check_overlap(folder, {"the other lists": {*train, *trainaug, *val}, "test.txt": {*test}})
+    _check_counts({"train": len(train), "trainaug": len(trainaug), "val": len(val)}, folder)
+    return {"strong": train, "weak": sorted(trainaug - {*train}), "val": val, "test": test}
+
+
+def find_sbd(data_root: Path) -> Path:
+    """Folder with SBD's cls/, train.txt and val.txt; downloaded where it is not there.
+
+    Raises:
+        UserError: the download fails.
+    """
+    for name in ("SBD", "sbd", "benchmark_RELEASE/dataset"):
+        if (data_root / name / "cls").is_dir():
+            return data_root / name
+    obtain(SBD, data_root / "SBD", data_root, _is_needed_of_sbd)
+    return data_root / "SBD"
+
+
+def read_sbd_mask(path: Path) -> Bytes:
+    """Class indices of one SBD file, (H, W).
+
+    Raises:
+        UserError: the file is missing, no such MATLAB file, or holds an index past the classes.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is not there: remove {path.parent.parent} to get SBD anew")
+    try:
+        mask_HW = loadmat(path)["GTcls"][0, 0]["Segmentation"]
+    except Exception as error:  # loadmat raises nearly everything on damaged files
+        raise UserError(f"{path} cannot be read as a mask of SBD ({error!r})") from error
+    if mask_HW.max() >= len(CLASS_NAMES):
+        raise UserError(f"{path} holds the class index {mask_HW.max()}; VOC ends at 20")
+    return np.asarray(mask_HW, dtype=np.uint8)
+
+
+def _weak_masks(
+    ids: list[str], devkit: Path, folder: Path, data_root: Path, classes: ClassList
+) -> dict[str, Path]:
+    """Where the masks of the weak images lie, after making those that come from SBD."""
+    ready = devkit / "SegmentationClassAug"
+    if ready.is_dir():
+        return {name: ready / f"{name}.png" for name in ids}
+    sbd = find_sbd(data_root)
+    masks = {name: folder / "masks" / f"{name}.png" for name in ids}
+    (folder / "masks").mkdir(exist_ok=True)
+    for name, mask in track(masks.items(), "convert SBD masks", len(masks)):
+        write_mask(mask, read_sbd_mask(sbd / "cls" / f"{name}.mat"), classes)
+    return masks
+
+
+def _check_overlap(folder: Path, lists: dict[str, set[str]]) -> None:
+    """Refuse two lists that share an image: scores on images trained on say nothing."""
+    (first, left), (second, right) = lists.items()
+    if left & right:
+        raise UserError(
+            f"{folder}: {first} and {second} share {len(left & right)} images: "
+            f"{name_some(sorted(left & right))}"
+        )
+
+
+def _check_counts(counts: dict[str, int], folder: Path) -> None:
+    """Hold the full train list to the counts that go with it; a subset may have any."""
+    if counts["train"] == FULL["train"] and counts != FULL:
+        raise UserError(
+            f"{folder}: train.txt is VOC's full list of 1464 images, which goes with 10582 in "
+            f"trainaug and 1449 in val, but here are {counts['trainaug']} and {counts['val']}"
+        )
+
+
+def _is_needed_of_voc(name: str) -> bool:
+    """Segmentation needs no boxes and no instances."""
+    return name.startswith(("ImageSets/Segmentation/", "JPEGImages/", "SegmentationClass/"))
+
+
+def _is_needed_of_sbd(name: str) -> bool:
+    """SBD's images are VOC's own, so masks and lists do."""
+    return name in ("train.txt", "val.txt") or (name.startswith("cls/") and name.endswith(".mat"))

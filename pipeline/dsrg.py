@@ -1,0 +1,167 @@
+"""Stage dsrg: the segmentation network whose seeds grow while it trains (DSRG as released).
+
+Shape legend: B batch, C classes with background at 0, K channels, H W image, h w grid.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from pipeline.augment import normalise
+from pipeline.backbones import Backbone, build_backbone, he_init
+from pipeline.crf import CrfWeights, dense_crf
+from pipeline.device import pick_device, seed_everything
+from pipeline.growing import UNSEEDED, grow
+from pipeline.history import write_history
+from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
+from pipeline.manifest import Manifest
+from pipeline.network import downsample
+from pipeline.optim import caffe_schedule, caffe_sgd
+from pipeline.params import Crf, Dsrg, Params
+from pipeline.progress import track
+from pipeline.start import plain_state, start_weights
+from pipeline.tagged import TaggedImages
+
+CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
+
+
+class DsrgNet(nn.Module):
+    """Backbone and DeepLab-v2's atrous spatial pyramid: parallel branches, logits summed."""
+
+    def __init__(
+        self, backbone: Backbone, classes: int, *, width: int, dilations: Sequence[int]
+    ) -> None:
+        """One branch a dilation: 3x3, 1x1 and classifier, dropout one half after the first two."""
+        super().__init__()
+        self.backbone = backbone
+        channels = backbone.geometry.channels
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation),
+                nn.ReLU(inplace=True),
+                nn.Dropout(0.5),
+                nn.Conv2d(width, width, 1),
+                nn.ReLU(inplace=True),
+                nn.Dropout(0.5),
+                nn.Conv2d(width, classes, 1),
+            )
+            for dilation in dilations
+        )
+        self.heads.apply(he_init)
+        for head in self.heads:
+            nn.init.normal_(head[-1].weight, std=0.01)  # type: ignore[index]
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """Logits on the grid, (B, C, h, w)."""
+        features_BKhw = self.backbone(images_B3HW)
+        return torch.stack([head(features_BKhw) for head in self.heads]).sum(dim=0)
+
+
+def build_dsrg(params: Params, classes: int, weights: str) -> DsrgNet:
+    """The network of this stage, its backbone filled from `weights`."""
+    backbone = build_backbone(params.backbone, weights)
+    return DsrgNet(backbone, classes, width=params.dsrg.width, dilations=params.dsrg.dilations)
+
+
+def crf_weights(crf: Crf, classes: int) -> CrfWeights:
+    """The training CRF's weights, kept at the confidence gate they form for 21 classes.
+
+    DSRG feeds the CRF -p. Its mean field starts to move only where the pairwise weight over the
+    number of classes outdoes the softmax's slope, so the same weights that wait for p of about
+    0.3 at 21 classes flip at once for 8 and never for 81 (COCO). Scaling them with the number of
+    classes keeps the gate where it is (docs/choices.md).
+    """
+    scale = classes / CALIBRATED_FOR
+    return CrfWeights(
+        bilateral=crf.bilateral * scale,
+        gaussian=crf.gaussian * scale,
+        theta_alpha=crf.theta_alpha,
+        theta_beta=crf.theta_beta,
+        theta_gamma=crf.theta_gamma,
+        iterations=crf.iterations,
+    )
+
+
+def train_dsrg(
+    params: Params, manifest: Manifest, seeds_Nhw: np.ndarray, folder: Path
+) -> dict[str, float]:
+    """Train on the static seeds, growing them in every step; write network.safetensors.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set.
+        seeds_Nhw: one entry for each strong and weak row, in manifest order.
+        folder: where network.safetensors and history.csv go.
+
+    Returns:
+        seeded share before and after growing (percent) and the loss, over the last tenth.
+    """
+    dsrg, device = params.dsrg, pick_device()
+    seed_everything(params.seed, 2)
+    network = build_dsrg(params, len(manifest.classes), start_weights(params))
+    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimiser = caffe_sgd(network, dsrg.optimiser)
+    schedule = caffe_schedule(optimiser, dsrg.optimiser)
+    weights = crf_weights(dsrg.crf, len(manifest.classes))
+    steps = dsrg.optimiser.iterations
+    batches = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw).batches(
+        batch_size=dsrg.optimiser.batch_size,
+        steps=steps,
+        seed=params.seed,
+        workers=params.train.workers,
+    )
+    history: list[dict[str, float]] = []
+    log_every = max(1, steps // 50)
+    sums = torch.zeros(4, device=device)
+    for step, batch in enumerate(track(batches, "dsrg: train", steps), start=1):
+        images_B3HW, tags_BC, seeds_Bhw = (part.to(device) for part in batch)
+        terms = dsrg_terms(network, images_B3HW, tags_BC, seeds_Bhw, dsrg, weights)
+        loss = terms[0] + terms[1]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        sums += terms.detach()
+        if step % log_every == 0:
+            names = ("seeding", "boundary", "seeded", "grown")
+            values = (sums / log_every).tolist()
+            history.append({"step": step, **dict(zip(names, values, strict=True))})
+            sums.zero_()
+    save_file(plain_state(network), folder / "network.safetensors")
+    write_history(folder / "history.csv", history)
+    last = history[-max(1, len(history) // 10) :]
+    return {key: float(np.mean([row[key] for row in last])) for key in history[0] if key != "step"}
+
+
+def dsrg_terms(
+    network: DsrgNet,
+    images_B3HW: Tensor,
+    tags_BC: Tensor,
+    seeds_Bhw: Tensor,
+    dsrg: Dsrg,
+    weights: CrfWeights,
+) -> Tensor:
+    """Seeding loss, boundary loss, and the shares seeded before and after growing, in percent.
+
+    One CRF serves both: its posterior decides what grows, and is the boundary loss's target.
+
+    Returns:
+        tensor with shape (4,); gradients flow through the first two.
+    """
+    p_BChw = floored_softmax(network(normalise(images_B3HW)))
+    h, w = p_BChw.shape[-2:]
+    small_B3hw = downsample(images_B3HW, (h, w), network.backbone.geometry).float()
+    q_BChw = dense_crf(-p_BChw.detach(), small_B3hw, weights)
+    grown_Bhw = grow(
+        seeds_Bhw,
+        q_BChw,
+        tags_BC,
+        theta_foreground=dsrg.theta_foreground,
+        theta_background=dsrg.theta_background,
+    )
+    shares = [100.0 * (s != UNSEEDED).float().mean() for s in (seeds_Bhw, grown_Bhw)]
+    return torch.stack([seeding_loss(p_BChw, grown_Bhw), boundary_loss(p_BChw, q_BChw), *shares])

@@ -1,0 +1,68 @@
+"""Stage evaluate: full images at their own size, strong branch only, one confusion matrix.
+
+Shape legend: B batch, C classes, H W image, h w grid.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.augment import image_tensor, mask_tensor, normalise
+from pipeline.images import read_image, read_mask, write_mask
+from pipeline.manifest import Manifest, Row
+from pipeline.metrics import Counts, confusion_matrix
+from pipeline.network import DualBranchNet, upsample
+from pipeline.progress import track
+
+
+@torch.inference_mode()
+def predict_batch(network: DualBranchNet, images_B3HW: Tensor) -> Tensor:
+    """Class indices of the strong branch, (B, H, W) int64, at the images' own size."""
+    device = next(network.parameters()).device
+    logits_BChw = network(normalise(images_B3HW.to(device)))
+    size = (images_B3HW.shape[-2], images_B3HW.shape[-1])
+    return upsample(logits_BChw, size, network.backbone.geometry).argmax(dim=1)
+
+
+def same_size_batches(rows: list[Row], batch_size: int) -> Iterator[list[Row]]:
+    """Rows in the manifest's order, cut where the size changes or a batch is full."""
+    for _, group in groupby(rows, key=lambda row: (row.width, row.height)):
+        part = list(group)
+        for first in range(0, len(part), batch_size):
+            yield part[first : first + batch_size]
+
+
+def confusion_of(
+    network: DualBranchNet,
+    manifest: Manifest,
+    batch_size: int,
+    predictions: Path | None = None,
+    what: str | None = None,
+) -> Counts:
+    """Confusion matrix (C, C+1) over val, in inference mode.
+
+    Args:
+        network: any trained network; it is left in eval mode.
+        manifest: the data set; images of split val that have a mask are scored.
+        batch_size: images of one size that go through the network together.
+        predictions: folder for palette PNGs, or None.
+        what: name of the progress bar, or None for no bar.
+    """
+    network.eval()
+    classes = len(manifest.classes)
+    total = torch.zeros(classes, classes + 1, dtype=torch.int64)
+    parts = list(same_size_batches([r for r in manifest.of("val") if r.mask], batch_size))
+    for rows in track(parts, what) if what else parts:
+        images = [image_tensor(read_image(manifest.path(row.image))) for row in rows]
+        predicted_BHW = predict_batch(network, torch.stack(images)).cpu()
+        truth = [mask_tensor(read_mask(manifest.path(row.mask), classes)) for row in rows]
+        total += confusion_matrix(torch.stack(truth), predicted_BHW, classes)
+        if predictions is not None:
+            for row, mask_HW in zip(rows, predicted_BHW.numpy().astype(np.uint8), strict=True):
+                write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
+    counts: Counts = total.numpy()
+    return counts

@@ -1,0 +1,189 @@
+"""The manifest: one row an image, the same for every kind of data set.
+
+`data/dataset/manifest.csv` has the columns id, image, mask, split, tags, width, height and
+`classes.csv` the columns index, name, red, green, blue. Paths are relative to the manifest's own
+folder, or to the user's `data_root` where they begin with `@root/`; so a manifest moves between
+machines with its repository. Tags are class names joined by `;`.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.atomic import whole_file
+from pipeline.errors import UserError
+from pipeline.params import Params
+from pipeline.paths import DATASET, resolve_user_path
+
+ROOT = "@root/"
+SPLITS = ("strong", "weak", "val", "test")
+COLUMNS = ("id", "image", "mask", "split", "tags", "width", "height")
+IGNORE = 255  # border or unlabelled: in no loss and no score
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: `mask` is empty where there is none, `tags` are indices of object classes."""
+
+    id: str
+    image: str
+    mask: str
+    split: str
+    tags: tuple[int, ...]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """Class names, background first, and the colour each has in palette PNGs."""
+
+    names: tuple[str, ...]
+    colours: tuple[tuple[int, int, int], ...]
+
+    def __len__(self) -> int:
+        """Count the classes, background included."""
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All images of a data set, its classes, and where their files lie."""
+
+    rows: tuple[Row, ...]
+    classes: ClassList
+    folder: Path
+    data_root: Path
+
+    def path(self, relative: str) -> Path:
+        """Full path of an `image` or `mask` entry."""
+        if relative.startswith(ROOT):
+            return self.data_root / relative[len(ROOT) :]
+        return self.folder / relative
+
+    def of(self, *splits: str) -> list[Row]:
+        """Rows of the given splits, in the manifest's order."""
+        return [row for row in self.rows if row.split in splits]
+
+    def train(self) -> list[Row]:
+        """Rows anything may be trained on: strong and weak."""
+        return self.of("strong", "weak")
+
+
+def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
+    """The PASCAL VOC colour map: bits of the index spread over the high bits of R, G, B.
+
+    >>> voc_palette(3)
+    ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+    """
+    colours = []
+    for index in range(count):
+        rgb = [0, 0, 0]
+        for bit in range(8):
+            for channel in range(3):
+                rgb[channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
+        colours.append((rgb[0], rgb[1], rgb[2]))
+    return tuple(colours)
+
+
+def make_classes(names: Sequence[str]) -> ClassList:
+    """Class list with VOC colours.
+
+    Raises:
+        UserError: fewer than two classes, more than 255, an empty or a repeated name.
+    """
+    if not 2 <= len(names) <= IGNORE:
+        raise UserError(f"a data set needs 2 to 255 classes with background, found {len(names)}")
+    for name in names:
+        if not name.strip() or ";" in name:
+            raise UserError(f"class name {name!r} is empty or holds a ';'; rename it")
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise UserError(f"class names stand twice: {', '.join(doubles)}")
+    return ClassList(tuple(names), voc_palette(len(names)))
+
+
+def write_manifest(folder: Path, rows: Iterable[Row], classes: ClassList) -> None:
+    """Write manifest.csv and classes.csv into `folder`.
+
+    Raises:
+        UserError: an id stands twice or a split is unknown.
+    """
+    seen: set[str] = set()
+    with (
+        whole_file(folder / "manifest.csv") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            if row.id in seen:
+                raise UserError(f"image id {row.id!r} stands twice in the data set")
+            if row.split not in SPLITS:
+                raise UserError(f"image {row.id!r} has the unknown split {row.split!r}")
+            seen.add(row.id)
+            tags = ";".join(classes.names[tag] for tag in row.tags)
+            writer.writerow([row.id, row.image, row.mask, row.split, tags, row.width, row.height])
+    with (
+        whole_file(folder / "classes.csv") as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("index", "name", "red", "green", "blue"))
+        for index, (name, colour) in enumerate(zip(classes.names, classes.colours, strict=True)):
+            writer.writerow([index, name, *colour])
+
+
+def read_classes(folder: Path) -> ClassList:
+    """Read classes.csv.
+
+    Raises:
+        UserError: the file is not there.
+    """
+    path = folder / "classes.csv"
+    if not path.exists():
+        raise UserError(f"{path} is not there: run `python -m stages.download` first")
+    with path.open(newline="", encoding="utf-8") as file:
+        entries = list(csv.DictReader(file))
+    return ClassList(
+        tuple(entry["name"] for entry in entries),
+        tuple((int(e["red"]), int(e["green"]), int(e["blue"])) for e in entries),
+    )
+
+
+def read_manifest(folder: Path, data_root: Path) -> Manifest:
+    """Read manifest.csv and classes.csv from `folder`.
+
+    Raises:
+        UserError: a file is missing, or a tag is no class.
+    """
+    classes = read_classes(folder)
+    index = {name: number for number, name in enumerate(classes.names)}
+    rows = []
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        for entry in csv.DictReader(file):
+            names = [tag for tag in entry["tags"].split(";") if tag]
+            unknown = [name for name in names if name not in index]
+            if unknown:
+                raise UserError(
+                    f"{folder / 'manifest.csv'}: image {entry['id']!r} has the tag "
+                    f"{unknown[0]!r}, which is not in classes.csv"
+                )
+            rows.append(
+                Row(
+                    id=entry["id"],
+                    image=entry["image"],
+                    mask=entry["mask"],
+                    split=entry["split"],
+                    tags=tuple(index[name] for name in names),
+                    width=int(entry["width"]),
+                    height=int(entry["height"]),
+                )
+            )
+    return Manifest(tuple(rows), classes, folder, data_root)
+
+
+def open_manifest(params: Params) -> Manifest:
+    """The manifest that stage download wrote, its `@root/` paths under the user's data_root."""
+    return read_manifest(DATASET, resolve_user_path(params.data_root))

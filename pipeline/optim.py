@@ -1,0 +1,41 @@
+"""Optimisers with the learning rates each part of a network is given."""
+
+import torch
+from torch import nn
+
+from pipeline.params import Sgd, Train
+
+
+def caffe_sgd(network: nn.Module, params: Sgd) -> torch.optim.SGD:
+    """SGD as SEC and DSRG run it: new layers faster, biases twice as fast and without decay."""
+    groups = []
+    for name, parameter in network.named_parameters():
+        factor = 1.0 if name.startswith("backbone.") else params.head_factor
+        is_bias = name.endswith("bias")
+        groups.append(
+            {
+                "params": [parameter],
+                "lr": params.learning_rate * factor * (2.0 if is_bias else 1.0),
+                "weight_decay": 0.0 if is_bias else params.weight_decay,
+            }
+        )
+    return torch.optim.SGD(groups, lr=params.learning_rate, momentum=0.9)
+
+
+def caffe_schedule(
+    optimiser: torch.optim.Optimizer, params: Sgd
+) -> torch.optim.lr_scheduler.StepLR:
+    """Multiply every rate by `decay` each `decay_every` steps."""
+    return torch.optim.lr_scheduler.StepLR(optimiser, params.decay_every, params.decay)
+
+
+def paper_adam(network: nn.Module, params: Train) -> torch.optim.Adam:
+    """Adam of §4.1: one rate for the backbone, another for neck and branches."""
+    named = list(network.named_parameters())
+    backbone = [parameter for name, parameter in named if name.startswith("backbone.")]
+    new = [parameter for name, parameter in named if not name.startswith("backbone.")]
+    groups = [
+        {"params": backbone, "lr": params.learning_rate_backbone},
+        {"params": new, "lr": params.learning_rate},
+    ]
+    return torch.optim.Adam(groups, weight_decay=params.weight_decay, fused=True)

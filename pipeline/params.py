@@ -1,0 +1,222 @@
+"""params.yaml as typed, validated values; a mistake in it is named before any work starts."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UserError
+from pipeline.variants import VARIANTS
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Block(BaseModel):
+    """Base of every block: unknown keys and silent type conversions are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Shapes(Block):
+    """How many scenes the embedded data set renders, and their side in pixels."""
+
+    strong: Positive
+    weak: Positive
+    val: Positive
+    size: Annotated[int, Field(ge=32, le=512)]
+
+
+class Coco(Block):
+    """COCO: how many of the 118k training images keep their masks (paper §4.5: 20,000)."""
+
+    strong: Positive
+
+
+class Folder(Block):
+    """The user's own data: share of masked images held out where splits/val.txt is missing."""
+
+    val_share: Share
+
+
+class Download(Block):
+    """Stage download: one sub-block for each kind of data set that has something to choose."""
+
+    shapes: Shapes
+    coco: Coco
+    folder: Folder
+
+
+class Sgd(Block):
+    """SGD with momentum and steps of decay, as SEC and DSRG train."""
+
+    iterations: Positive
+    batch_size: Positive
+    learning_rate: Rate
+    head_factor: Rate  # the new layers learn this many times faster
+    decay: Annotated[float, Field(gt=0, le=1)]
+    decay_every: Positive
+    weight_decay: NonNegative
+
+
+class Cam(Block):
+    """Stage seeds: the classification network and the rules that turn it into seeds."""
+
+    image_size: Positive
+    width: Positive
+    scale_min: Rate
+    scale_max: Rate
+    foreground: Share
+    background: Share
+    saliency: str | None
+    saliency_below: Share
+    optimiser: Sgd
+
+
+class Crf(Block):
+    """Fully connected CRF (Krähenbühl and Koltun): weights and kernel widths."""
+
+    bilateral: NonNegative
+    gaussian: NonNegative
+    theta_alpha: Rate
+    theta_beta: Rate
+    theta_gamma: Rate
+    iterations: Positive
+
+
+class Dsrg(Block):
+    """Stage dsrg: the network that grows the seeds while it trains."""
+
+    image_size: Positive
+    width: Positive
+    dilations: list[Positive]
+    theta_foreground: Share
+    theta_background: Share
+    crf: Crf
+    optimiser: Sgd
+
+
+class Proxy(Block):
+    """Stage proxy: multi-scale inference and the CRF at full resolution."""
+
+    image_size: Positive
+    scales: list[Rate]
+    crf: Crf
+
+
+class Split(Block):
+    """Stage split: null keeps the data set's own strong set, a number draws that many."""
+
+    strong: Positive | None
+
+
+class Train(Block):
+    """Stage train: the schedule of §4.1."""
+
+    epochs: Positive
+    decay_epoch: Positive
+    iterations: Positive | None
+    batch_size: Annotated[int, Field(ge=2, multiple_of=2)]
+    crop: Positive
+    scale_min: Rate
+    scale_max: Rate
+    learning_rate: Rate
+    learning_rate_backbone: Rate
+    weight_decay: NonNegative
+    neck_width: Positive
+    neck_dilation: Positive
+    validations: Count
+    workers: Count
+
+
+class Evaluate(Block):
+    """Stage evaluate: how many images of one size go through the network at once."""
+
+    batch_size: Positive
+
+
+class Report(Block):
+    """Stage report: rows of the picture grid."""
+
+    rows: Positive
+
+
+class Params(Block):
+    """All of params.yaml."""
+
+    dataset: Literal["shapes", "voc", "coco", "folder"]
+    data_root: str
+    backbone: Literal["vgg16", "resnet101", "squeezenet1_0", "vgg16_narrow"]
+    backbone_weights: str
+    neck_n: Annotated[int, Field(ge=0, le=3)]
+    variants: Annotated[list[str], Field(min_length=1)]
+    seed: Count
+    seeds: Annotated[list[Count], Field(min_length=1)]
+    download: Download
+    cam: Cam
+    dsrg: Dsrg
+    proxy: Proxy
+    split: Split
+    train: Train
+    evaluate: Evaluate
+    report: Report
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Params":
+        unknown = [name for name in self.variants if name not in VARIANTS]
+        if unknown:
+            raise ValueError(f"variants: {unknown[0]!r} is none of {', '.join(VARIANTS)}")
+        doubles = {"variants": len(set(self.variants)), "seeds": len(set(self.seeds))}
+        for key, different in doubles.items():
+            if different != len(getattr(self, key)):
+                raise ValueError(f"{key}: an entry stands twice")
+        for key, block in (("cam", self.cam), ("train", self.train)):
+            if block.scale_min > block.scale_max:
+                raise ValueError(f"{key}.scale_min: must not be above {key}.scale_max")
+        if self.train.decay_epoch > self.train.epochs:
+            raise ValueError("train.decay_epoch: must not be above train.epochs")
+        if self.backbone == "vgg16_narrow" and self.backbone_weights == "imagenet":
+            raise ValueError(
+                "backbone_weights: vgg16_narrow has no ImageNet weights; use classifier or none"
+            )
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: the file is missing or no YAML, or keys are unknown, missing or impossible; the
+            message lists every such key in one go.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: run from the repository root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold keys and values; copy one from recipes/")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(dict(entry)) for entry in error.errors()]
+        raise UserError(f"{path}: " + "\n  ".join(lines)) from None
+
+
+def _explain(entry: dict[str, Any]) -> str:
+    """One line for one pydantic error: the key, what is wrong, what was given."""
+    key = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or correct its name"
+    if entry["type"] == "missing":
+        return f"{key}: missing; copy the key with its comment from a file in recipes/"
+    if entry["type"] == "value_error":
+        return str(entry["ctx"]["error"])
+    message = entry["msg"].removeprefix("Input ")
+    return f"{key}: {message}, not {entry['input']!r}"

@@ -1,0 +1,37 @@
+"""Where every stage reads and writes, relative to the repository root, and nowhere else."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+DATA = Path("data")
+
+DATASET = DATA / "dataset"  # download: manifest.csv, classes.csv, images/ and masks/ it had to make
+SEEDS = DATA / "seeds"  # seeds: classifier.safetensors, seeds.npy, quality.csv, history.csv
+DSRG = DATA / "dsrg"  # dsrg: network.safetensors, history.csv
+PROXY = DATA / "proxy"  # proxy: masks/<id>.png, quality.json, quality.csv
+SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
+MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv, live/}
+RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds
+RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}
+REPORT = Path("report")  # report: index.html
+
+
+def model_dir(variant: str, seed: int) -> Path:
+    """Folder of one trained network."""
+    return MODELS / variant / str(seed)
+
+
+def resolve_user_path(path: str | Path, cwd: Path | None = None) -> Path:
+    """Turn a path from params.yaml into one that holds in a DVC experiment's copy, too.
+
+    `dvc exp run --temp` and `--queue` run the stages in a copy of the repository under
+    `.dvc/tmp/exps/`. A relative path a user typed means their own checkout, so it is taken from
+    the folder that holds that `.dvc`.
+    """
+    here = (cwd or Path.cwd()).resolve()
+    base = here
+    for parent in here.parents:
+        if (parent / ".dvc" / "tmp" / "exps") in here.parents:
+            base = parent
+            break
+    return (base / Path(path).expanduser()).resolve()

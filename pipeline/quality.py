@@ -1,0 +1,146 @@
+"""How good seeds, CAM masks and proxy masks are, wherever a true mask exists.
+
+These are scores on training images. They tell how the weak labels are wrong, and are no
+prediction of what a network trained on them reaches on val.
+Shape legend: C classes, H W image, S S warped image, h w grid.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pipeline.atomic import whole_file
+from pipeline.augment import image_tensor, mask_tensor, normalise
+from pipeline.cam import CamNet, cam_mask
+from pipeline.device import pick_device
+from pipeline.images import read_mask
+from pipeline.manifest import Manifest
+from pipeline.metrics import Counts, class_iou, confusion_matrix
+from pipeline.network import downsample, upsample
+from pipeline.params import Params
+from pipeline.progress import track
+from pipeline.results import write_csv
+from pipeline.seeds import load_classifier, read_seeds
+from pipeline.tagged import TaggedImages
+
+KINDS = ("seed", "cam", "proxy")
+PER_CLASS = ["class", "seed_precision", "seed_coverage", "cam_iou", "proxy_iou"]
+
+
+def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> dict[str, float]:
+    """Write quality.json and quality.csv into `folder`.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set; strong and weak images that have a true mask are measured.
+        folder: data/proxy, with masks/ in it.
+        seeds: data/seeds.
+
+    Returns:
+        number of images measured, then percentages: seed precision and coverage, mIoU of the
+        plain CAM masks and of the proxies; only `images` (0) where no image has a true mask.
+    """
+    rows, classes = manifest.train(), len(manifest.classes)
+    known = [i for i, row in enumerate(rows) if row.mask]
+    totals = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
+    seeds_Nhw = read_seeds(seeds, manifest)
+    network = load_classifier(params, classes, seeds)
+    for i, maps_Chw in _cam_maps(params, manifest, network, known):
+        truth = read_mask(manifest.path(rows[i].mask), classes)
+        proxy = read_mask(folder / "masks" / f"{rows[i].id}.png", classes)
+        cam_HW = cam_mask(upsample_map(maps_Chw, truth, params, network), rows[i].tags,
+                          params.cam.foreground)  # fmt: skip
+        seeds_hw = torch.from_numpy(np.array(seeds_Nhw[i]))
+        pairs = {
+            "seed": (on_grid(truth, seeds_hw, params, network), seeds_hw),
+            "cam": (mask_tensor(truth), cam_HW.cpu()),
+            "proxy": (mask_tensor(truth), mask_tensor(proxy)),
+        }
+        for kind, (true, given) in pairs.items():
+            totals[kind] += confusion_matrix(true, given, classes).numpy()
+    summary = _summary(totals, len(known)) if known else {"images": 0.0}
+    write_csv(folder / "quality.csv", PER_CLASS, _per_class(manifest, totals) if known else [])
+    with whole_file(folder / "quality.json") as part:
+        part.write_text(json.dumps(summary, indent=2) + "\n", "utf-8", newline="\n")
+    return summary
+
+
+def upsample_map(maps_Chw: Tensor, truth: Image.Image, params: Params, network: CamNet) -> Tensor:
+    """Activation maps of a warped image laid on the image's own size, (C-1, H, W)."""
+    side = params.cam.image_size
+    square_1CSS = upsample(maps_Chw[None], (side, side), network.backbone.geometry)
+    size = (truth.height, truth.width)
+    return torch.nn.functional.interpolate(square_1CSS, size=size, mode="bilinear")[0]
+
+
+def on_grid(truth: Image.Image, seeds_hw: Tensor, params: Params, network: CamNet) -> Tensor:
+    """The true class under every grid point of the warped image, (h, w)."""
+    side = params.cam.image_size
+    warped_SS = mask_tensor(truth.resize((side, side), Image.Resampling.NEAREST))
+    grid = (seeds_hw.shape[0], seeds_hw.shape[1])
+    return downsample(warped_SS[None, None], grid, network.backbone.geometry)[0, 0]
+
+
+def _cam_maps(
+    params: Params, manifest: Manifest, network: CamNet, known: list[int]
+) -> Iterator[tuple[int, Tensor]]:
+    """Index and class activation maps (C-1, h, w) of each known training image."""
+    device, size = pick_device(), params.cam.optimiser.batch_size
+    network = network.to(device).eval()
+    images = TaggedImages(manifest, manifest.train(), params.cam.image_size)
+    for first in track(range(0, len(known), size), "proxy: measure"):
+        part = known[first : first + size]
+        batch = torch.stack([image_tensor(images.warped(i)) for i in part]).to(device)
+        with torch.inference_mode():
+            maps_BChw = network.maps(normalise(batch))
+        yield from zip(part, maps_BChw, strict=True)
+
+
+def seed_precision(confusion: Counts) -> Counts:
+    """Share of each class's seeds that lie on it, in percent; NaN where it has no seed."""
+    classes = len(confusion)
+    hits = np.diagonal(confusion).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision: Counts = 100.0 * hits / confusion[:, :classes].sum(axis=0)
+    return precision
+
+
+def seed_coverage(confusion: Counts) -> Counts:
+    """Share of each class's pixels that carry a seed of it, in percent."""
+    hits = np.diagonal(confusion).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        coverage: Counts = 100.0 * hits / confusion.sum(axis=1)
+    return coverage
+
+
+def _summary(totals: dict[str, Counts], images: int) -> dict[str, float]:
+    classes = len(totals["seed"])
+    seeded = totals["seed"][:, :classes].sum() / max(1, totals["seed"].sum())
+    values = {
+        "seed_precision": np.nanmean(seed_precision(totals["seed"])),
+        "seed_coverage": 100.0 * seeded,
+        "cam_miou": np.nanmean(class_iou(totals["cam"])),
+        "proxy_miou": np.nanmean(class_iou(totals["proxy"])),
+    }
+    return {
+        "images": float(images),
+        **{key: round(float(value), 2) for key, value in values.items()},
+    }
+
+
+def _per_class(manifest: Manifest, totals: dict[str, Counts]) -> list[list[str]]:
+    columns = [
+        seed_precision(totals["seed"]),
+        seed_coverage(totals["seed"]),
+        class_iou(totals["cam"]),
+        class_iou(totals["proxy"]),
+    ]
+    return [
+        [name, *("" if np.isnan(column[i]) else f"{column[i]:.2f}" for column in columns)]
+        for i, name in enumerate(manifest.classes.names)
+    ]

@@ -1,0 +1,45 @@
+"""Stage evaluate: all seeds of one variant, scored and summed up."""
+
+from pathlib import Path
+
+import torch
+
+from pipeline.atomic import whole_folder
+from pipeline.build import build_network
+from pipeline.device import pick_device
+from pipeline.evaluate import confusion_of
+from pipeline.manifest import Manifest
+from pipeline.params import Params
+from pipeline.plan import Plan
+from pipeline.results import write_results
+from pipeline.start import load_network
+
+
+def evaluate_variant(
+    params: Params, manifest: Manifest, plan: Plan, models: Path, folder: Path
+) -> dict[str, float]:
+    """Score every seed's network and write the variant's results.
+
+    Predictions are kept as palette PNGs for the first seed.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set.
+        plan: the variant's plan, for the network's shape.
+        models: data/models.
+        folder: results/<variant>.
+
+    Returns:
+        the content of metrics.json.
+    """
+    confusions = []
+    with whole_folder(folder / "predictions") as predictions:
+        for seed in params.seeds:
+            network = build_network(params, plan, len(manifest.classes), "none")
+            load_network(network, models / plan.variant / str(seed) / "network.safetensors")
+            network = network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+            what = f"evaluate: {plan.variant} seed {seed}"
+            kept = predictions if seed == params.seeds[0] else None
+            batch_size = params.evaluate.batch_size
+            confusions.append(confusion_of(network, manifest, batch_size, kept, what))
+    return write_results(folder, manifest.classes, params.seeds, confusions)

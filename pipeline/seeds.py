@@ -1,0 +1,150 @@
+"""Stage seeds: train the classification network on tags, write seeds for every training image."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipeline.augment import View, image_tensor, normalise
+from pipeline.backbones import build_backbone
+from pipeline.cam import (
+    CamNet,
+    background_from_saliency,
+    maps_and_saliency,
+    place_seeds,
+)
+from pipeline.device import pick_device, seed_everything
+from pipeline.errors import UserError
+from pipeline.history import write_history
+from pipeline.manifest import Manifest
+from pipeline.optim import caffe_schedule, caffe_sgd
+from pipeline.params import Cam, Params
+from pipeline.paths import resolve_user_path
+from pipeline.progress import track
+from pipeline.start import CLASSIFIER, load_network, plain_state
+from pipeline.tagged import TaggedImages
+
+
+def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, float]:
+    """Train, place seeds, and write classifier.safetensors, seeds.npy and history.csv.
+
+    seeds.npy is (N, h, w) bytes, one entry for each strong and weak row in manifest order.
+
+    Returns:
+        share of pixels seeded (percent) and the classifier's accuracy over its last batches.
+    """
+    seed_everything(params.seed, 1)
+    network, history = train_classifier(params, manifest)
+    save_file(plain_state(network), folder / CLASSIFIER)
+    write_history(folder / "history.csv", history)
+    seeds_Nhw = seed_all(network, params.cam, manifest)
+    np.save(folder / "seeds.npy", seeds_Nhw)
+    last = history[-max(1, len(history) // 5) :]
+    return {
+        "seeded": 100.0 * float((seeds_Nhw != 255).mean()),
+        "tag_accuracy": float(np.mean([row["tag_accuracy"] for row in last])),
+    }
+
+
+def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[dict[str, float]]]:
+    """SGD on the sigmoid cross entropy of each class's tag."""
+    cam, device = params.cam, pick_device()
+    start = params.backbone_weights if params.backbone_weights != "classifier" else "none"
+    backbone = build_backbone(params.backbone, start, train_norm=start == "none")
+    network = CamNet(backbone, len(manifest.classes), cam.width)
+    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimiser = caffe_sgd(network, cam.optimiser)
+    schedule = caffe_schedule(optimiser, cam.optimiser)
+    images = TaggedImages(
+        manifest,
+        manifest.train(),
+        cam.image_size,
+        view=View(cam.image_size, cam.scale_min, cam.scale_max),
+    )
+    steps = cam.optimiser.iterations
+    batches = images.batches(
+        batch_size=cam.optimiser.batch_size,
+        steps=steps,
+        seed=params.seed,
+        workers=params.train.workers,
+    )
+    history = []
+    sums = torch.zeros(2, device=device)
+    log_every = max(1, steps // 50)
+    for step, (images_B3HW, tags_BC, _) in enumerate(track(batches, "seeds: classify", steps), 1):
+        target_BC = tags_BC[:, 1:].float().to(device)
+        scores_BC = network(normalise(images_B3HW.to(device)))
+        loss = F.binary_cross_entropy_with_logits(scores_BC, target_BC)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        right = ((scores_BC > 0) == (target_BC > 0)).float().mean()
+        sums += torch.stack([loss.detach(), right])
+        if step % log_every == 0:
+            loss_mean, accuracy = (sums / log_every).tolist()
+            history.append({"step": step, "loss": loss_mean, "tag_accuracy": 100 * accuracy})
+            sums.zero_()
+    return network.eval(), history
+
+
+def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
+    """The classification network stage seeds wrote into `folder`."""
+    network = CamNet(build_backbone(params.backbone, "none"), classes, params.cam.width)
+    load_network(network, folder / CLASSIFIER)
+    return network
+
+
+def read_seeds(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
+    """Seeds of every strong and weak row, (N, h, w), mapped from the file, not read into memory.
+
+    Raises:
+        UserError: the file is missing or was made from another manifest.
+    """
+    path = folder / "seeds.npy"
+    if not path.exists():
+        raise UserError(f"{path} is not there: run `python -m stages.seeds` first")
+    seeds_Nhw: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    if len(seeds_Nhw) != len(manifest.train()):
+        raise UserError(
+            f"{path} holds {len(seeds_Nhw)} images, the manifest {len(manifest.train())}: "
+            "run `python -m stages.seeds` again"
+        )
+    return seeds_Nhw
+
+
+def seed_all(network: CamNet, cam: Cam, manifest: Manifest) -> NDArray[np.uint8]:
+    """Seeds of every strong and weak image, (N, h, w)."""
+    device = pick_device()
+    rows = manifest.train()
+    images = TaggedImages(manifest, rows, cam.image_size)
+    stride = network.backbone.geometry.stride
+    side = -(-cam.image_size // stride)
+    seeds_Nhw = np.empty((len(rows), side, side), dtype=np.uint8)
+    size = cam.optimiser.batch_size
+    for first in track(range(0, len(rows), size), "seeds: place"):
+        part = range(first, min(first + size, len(rows)))
+        batch = torch.stack([image_tensor(images.warped(i)) for i in part]).to(device)
+        maps, saliency = maps_and_saliency(network, normalise(batch))
+        for i, maps_Chw, saliency_hw in zip(part, maps.cpu().numpy(), saliency.cpu(), strict=True):
+            ground = _background(saliency_hw, cam, rows[i].id)
+            seeds_Nhw[i] = place_seeds(maps_Chw, rows[i].tags, ground, cam.foreground)
+    return seeds_Nhw
+
+
+def _background(saliency_hw: Tensor, cam: Cam, image_id: str) -> NDArray[np.bool_]:
+    """Background seeds, from the user's saliency maps where there are some (DSRG), else SEC's."""
+    if cam.saliency is None:
+        return background_from_saliency(saliency_hw.numpy(), cam.background)
+    path = resolve_user_path(cam.saliency) / f"{image_id}.png"
+    if not path.exists():
+        raise UserError(f"cam.saliency: {path} is not there; every training image needs one")
+    side = (saliency_hw.shape[1], saliency_hw.shape[0])
+    with Image.open(path) as image:
+        grey = image.convert("L").resize(side, Image.Resampling.BILINEAR)
+    return np.asarray(grey, dtype=np.float32) / 255.0 < cam.saliency_below

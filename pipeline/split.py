@@ -1,0 +1,66 @@
+"""Stage split: which training images keep their masks, and what each variant does with them."""
+
+from pathlib import Path
+
+from pipeline.device import rng
+from pipeline.errors import UserError
+from pipeline.manifest import Manifest
+from pipeline.params import Params
+from pipeline.plan import list_hash, make_plan, write_plans
+
+
+def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, str]:
+    """Write strong.txt, weak.txt and a plan for every variant into `folder`.
+
+    Returns:
+        short description of each list: its length and the head of its hash.
+    """
+    strong, weak = draw_lists(params, manifest)
+    check_lists(strong, weak, [row.id for row in manifest.of("val")])
+    write_plans(folder, [make_plan(name, params.neck_n, strong, weak) for name in params.variants])
+    return {
+        name: f"{len(ids)} images, sha256 {list_hash(ids)[:12]}"
+        for name, ids in (("strong", strong), ("weak", weak))
+    }
+
+
+def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]]:
+    """The data set's own strong and weak lists, or `split.strong` images drawn with `seed`.
+
+    Raises:
+        UserError: more strong images are asked for than have masks.
+    """
+    rows, count = manifest.train(), params.split.strong
+    if count is None:
+        strong = {row.id for row in rows if row.split == "strong"}
+    else:
+        masked = [row.id for row in rows if row.mask]
+        if count > len(masked):
+            raise UserError(
+                f"split.strong: {count} asked for, but only {len(masked)} images have masks"
+            )
+        chosen = rng(params.seed, 5).permutation(len(masked))[:count]
+        strong = {masked[int(i)] for i in chosen}
+    return (
+        [row.id for row in rows if row.id in strong],
+        [row.id for row in rows if row.id not in strong],
+    )
+
+
+def check_lists(strong: list[str], weak: list[str], val: list[str]) -> None:
+    """Refuse lists that are empty, share an image, or hold one of val.
+
+    Raises:
+        UserError: naming the list and the first images.
+    """
+    for name, ids in (("strong", strong), ("weak", weak), ("val", val)):
+        if not ids:
+            raise UserError(f"the {name} list is empty; the experiment needs all three lists")
+    for first, second, overlap in (
+        ("strong", "weak", set(strong) & set(weak)),
+        ("strong", "val", set(strong) & set(val)),
+        ("weak", "val", set(weak) & set(val)),
+    ):
+        if overlap:
+            named = ", ".join(sorted(overlap)[:5])
+            raise UserError(f"{len(overlap)} images are both {first} and {second}: {named}")

@@ -1,0 +1,42 @@
+"""What a segmentation network starts from, and how a trained one is stored and found again."""
+
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.params import Params
+from pipeline.paths import SEEDS
+
+CLASSIFIER = "classifier.safetensors"
+
+
+def start_weights(params: Params) -> str:
+    """The backbone weights a segmentation network starts from.
+
+    `classifier` is the backbone that stage seeds trained on the tags: where ImageNet weights are
+    not to be had it stands in for them, and needs no label that the setting does not give.
+    """
+    if params.backbone_weights == "classifier":
+        return str((SEEDS / CLASSIFIER).resolve())
+    return params.backbone_weights
+
+
+def plain_state(network: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors on the CPU in row-major order, as safetensors stores them."""
+    return {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+
+
+def load_network(network: nn.Module, path: Path) -> None:
+    """Fill a whole network from a file this project wrote.
+
+    Raises:
+        UserError: the file is missing or belongs to another architecture.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is not there: run the stage that makes it, or `dvc repro`")
+    try:
+        network.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise UserError(f"{path} does not fit the network in params.yaml: {error}") from error

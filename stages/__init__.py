@@ -1,0 +1,1 @@
+"""One Typer script a DVC stage: `python -m stages.<name> --help`."""

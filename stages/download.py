@@ -1,0 +1,24 @@
+"""Bring the data set and write its manifest: data/dataset."""
+
+import typer
+
+from pipeline.paths import DATASET, PARAMS, RECORDS
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(params_file: ParamsFile = PARAMS) -> None:
+    """Render, download or read the data set; write one manifest for all kinds."""
+    from pipeline.download import download
+    from pipeline.params import load_params
+    from pipeline.record import write_record
+
+    params = load_params(params_file)
+    counts = download(params, DATASET)
+    write_record(RECORDS / "download.json", summary=counts)
+    typer.echo(f"{params.dataset}: " + ", ".join(f"{n} {split}" for split, n in counts.items()))
+    typer.echo(f"wrote {DATASET / 'manifest.csv'}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,29 @@
+"""Train the DSRG network, its seeds growing in every step: data/dsrg."""
+
+import typer
+
+from pipeline.paths import DSRG, PARAMS, RECORDS, SEEDS
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(params_file: ParamsFile = PARAMS) -> None:
+    """Seeded region growing inside the training loop of a segmentation network."""
+    from pipeline.atomic import whole_folder
+    from pipeline.dsrg import train_dsrg
+    from pipeline.manifest import open_manifest
+    from pipeline.params import load_params
+    from pipeline.record import write_record
+    from pipeline.seeds import read_seeds
+
+    params = load_params(params_file)
+    manifest = open_manifest(params)
+    with whole_folder(DSRG) as folder:
+        summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), folder)
+    write_record(RECORDS / "dsrg.json", summary=summary)
+    typer.echo(f"seeded {summary['seeded']:.1f} % of the grid, grown to {summary['grown']:.1f} %")
+    typer.echo(f"wrote {DSRG}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

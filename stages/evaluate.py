@@ -1,0 +1,35 @@
+"""Score one variant's networks on val: results/<variant>."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.paths import MODELS, PARAMS, RECORDS, RESULTS, SPLIT
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(
+    variant: Annotated[str, typer.Argument(help="One of the variants in params.yaml.")],
+    params_file: ParamsFile = PARAMS,
+) -> None:
+    """Full images, strong branch only, one confusion matrix a network."""
+    from pipeline.manifest import open_manifest
+    from pipeline.params import load_params
+    from pipeline.plan import read_plan
+    from pipeline.record import write_record
+    from pipeline.score import evaluate_variant
+
+    params = load_params(params_file)
+    folder = RESULTS / variant
+    metrics = evaluate_variant(
+        params, open_manifest(params), read_plan(SPLIT, variant), MODELS, folder
+    )
+    write_record(RECORDS / f"evaluate-{variant}.json", summary=metrics)
+    deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""
+    typer.echo(f"{variant}: mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)")
+    typer.echo(f"wrote {folder}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,32 @@
+"""Write proxy masks for all training images, and measure them: data/proxy."""
+
+import typer
+
+from pipeline.paths import DSRG, PARAMS, PROXY, RECORDS, SEEDS
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(params_file: ParamsFile = PARAMS) -> None:
+    """Multi-scale inference, full-resolution CRF, argmax within the image's tags."""
+    from pipeline.atomic import whole_folder
+    from pipeline.manifest import open_manifest
+    from pipeline.params import load_params
+    from pipeline.proxy import load_dsrg, write_proxies
+    from pipeline.quality import measure
+    from pipeline.record import write_record
+
+    params = load_params(params_file)
+    manifest = open_manifest(params)
+    network = load_dsrg(params, manifest, DSRG)
+    with whole_folder(PROXY) as folder:
+        written = write_proxies(params, manifest, network, folder / "masks")
+        quality = measure(params, manifest, folder, SEEDS)
+    write_record(RECORDS / "proxy.json", summary=quality)
+    scores = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in quality.items())
+    typer.echo(f"{written} masks; {scores}")
+    typer.echo(f"wrote {PROXY}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,25 @@
+"""Lay everything out on one page: report/index.html."""
+
+import typer
+
+from pipeline.paths import PARAMS, REPORT
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(params_file: ParamsFile = PARAMS) -> None:
+    """One self-contained page: comparison, curves, per-class IoU, pictures, proxies, record."""
+    from pipeline.atomic import whole_folder
+    from pipeline.manifest import open_manifest
+    from pipeline.params import load_params
+    from pipeline.report.page import comparison_text, write_report
+
+    params = load_params(params_file)
+    with whole_folder(REPORT) as folder:
+        write_report(params, open_manifest(params), folder / "index.html")
+    typer.echo(comparison_text(params))
+    typer.echo(f"open {REPORT / 'index.html'}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

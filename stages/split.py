@@ -1,0 +1,27 @@
+"""Write the strong and weak lists and each variant's plan: data/split."""
+
+import typer
+
+from pipeline.paths import PARAMS, RECORDS, SPLIT
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(params_file: ParamsFile = PARAMS) -> None:
+    """Decide which images keep their masks, and what each variant is taught by."""
+    from pipeline.atomic import whole_folder
+    from pipeline.manifest import open_manifest
+    from pipeline.params import load_params
+    from pipeline.record import write_record
+    from pipeline.split import write_split
+
+    params = load_params(params_file)
+    with whole_folder(SPLIT) as folder:
+        summary = write_split(params, open_manifest(params), folder)
+    write_record(RECORDS / "split.json", summary=summary)
+    typer.echo("; ".join(f"{name}: {text}" for name, text in summary.items()))
+    typer.echo(f"wrote {SPLIT}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

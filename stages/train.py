@@ -1,0 +1,37 @@
+"""Train one variant with one seed: data/models/<variant>/<seed>."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.paths import PARAMS, RECORDS, SPLIT, model_dir
+from stages.common import ParamsFile, stage
+
+
+@stage
+def main(
+    variant: Annotated[str, typer.Argument(help="One of the variants in params.yaml.")],
+    seed: Annotated[int, typer.Argument(min=0, help="Training seed.")],
+    params_file: ParamsFile = PARAMS,
+) -> None:
+    """Train a single-branch or the dual-branch network on one variant's labels."""
+    from pipeline.atomic import whole_folder
+    from pipeline.manifest import open_manifest
+    from pipeline.params import load_params
+    from pipeline.plan import read_plan
+    from pipeline.record import write_record
+    from pipeline.train import train_network
+
+    params = load_params(params_file)
+    plan = read_plan(SPLIT, variant)
+    folder = model_dir(variant, seed)
+    with whole_folder(folder) as part:
+        summary = train_network(params, open_manifest(params), plan, seed, part)
+    write_record(RECORDS / f"train-{variant}-{seed}.json", summary=summary)
+    scores = ", ".join(f"{key} {value:.4g}" for key, value in summary.items())
+    typer.echo(f"{variant}, seed {seed}: {scores}")
+    typer.echo(f"wrote {folder}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,46 @@
+"""The dispatch to the kinds of data sets, and that a failure leaves what was there."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import download as module
+from pipeline.download import download, find_prepare
+from pipeline.errors import UserError
+from pipeline.manifest import ClassList, Row, make_classes, read_manifest
+from pipeline.params import Params
+
+
+@pytest.mark.parametrize("dataset", ["voc", "coco", "folder"])
+def test_every_kind_has_a_reader(dataset: str) -> None:
+    assert callable(find_prepare(dataset))
+
+
+def test_folder_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
+        asked.append(data_root)
+        (folder / "made").write_text(params.dataset)
+        if len(asked) == 2:
+            raise UserError("no more")
+        rows = [Row(f"{n}", f"{n}.jpg", "", "weak", (1,), 4, 4) for n in range(3)]
+        return rows, make_classes(["background", "cat"])
+
+    monkeypatch.setattr(module, "find_prepare", lambda dataset: prepare)
+    monkeypatch.chdir(tmp_path)
+    params = Params.model_construct(dataset="voc", data_root="photos")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("")
+    assert download(params, Path("out")) == {"strong": 0, "weak": 3, "val": 0, "test": 0}
+    assert asked == [tmp_path.resolve() / "photos"]
+    with pytest.raises(UserError, match="no more"):
+        download(params, Path("out"))
+    assert len(read_manifest(Path("out"), tmp_path).rows) == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "classes.csv",
+        "made",
+        "manifest.csv",
+    ]

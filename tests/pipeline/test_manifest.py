@@ -1,0 +1,102 @@
+"""The manifest survives a round trip and refuses what later stages could not use."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.manifest import (
+    COLUMNS,
+    Row,
+    make_classes,
+    read_classes,
+    read_manifest,
+    voc_palette,
+    write_manifest,
+)
+
+CLASSES = make_classes(["background", "cat, or lion", "Hündin", 'the "dog"'])
+ROWS = (
+    Row("a", "@root/images/a b.jpg", "masks/a.png", "strong", (1, 3), 10, 6),
+    Row("b", "images/b.png", "", "weak", (), 7, 8),
+    Row("c", "images/c.png", "masks/c.png", "val", (2,), 9, 9),
+    Row("d", "images/d.png", "", "test", (), 9, 9),
+)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    manifest = read_manifest(tmp_path, tmp_path / "root")
+    assert manifest.rows == ROWS
+    assert manifest.classes == CLASSES
+    assert read_classes(tmp_path) == CLASSES
+
+
+def test_files_are_plain_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    lines = (tmp_path / "manifest.csv").read_bytes().split(b"\n")
+    assert lines[0].decode() == ",".join(COLUMNS)
+    assert lines[2] == b"b,images/b.png,,weak,,7,8"
+    assert lines[-1] == b""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["classes.csv", "manifest.csv"]
+
+
+def test_paths_follow_their_root(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    manifest = read_manifest(tmp_path, Path("/photos"))
+    assert manifest.path(ROWS[0].image) == Path("/photos/images/a b.jpg")
+    assert manifest.path(ROWS[0].mask) == tmp_path / "masks" / "a.png"
+
+
+def test_splits(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    manifest = read_manifest(tmp_path, tmp_path)
+    assert [row.id for row in manifest.train()] == ["a", "b"]
+    assert [row.id for row in manifest.of("test", "val")] == ["c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [(ROWS[0], "'a' stands twice"), (replace(ROWS[0], id="z", split="train"), "split 'train'")],
+)
+def test_bad_rows_leave_no_manifest(tmp_path: Path, row: Row, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        write_manifest(tmp_path, [*ROWS, row], CLASSES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_tag(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    text = (tmp_path / "manifest.csv").read_text(encoding="utf-8")
+    (tmp_path / "manifest.csv").write_text(text.replace("Hündin", "Katze"), encoding="utf-8")
+    with pytest.raises(UserError, match="'c' has the tag 'Katze'"):
+        read_manifest(tmp_path, tmp_path)
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"run `python -m stages\.download` first"):
+        read_manifest(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["background"], "found 1"),
+        ([f"{n}" for n in range(256)], "found 256"),
+        (["background", " "], "' ' is empty"),
+        (["background", "a;b"], "'a;b' is empty or holds a ';'"),
+        (["background", "b", "a", "b"], "stand twice: b"),
+    ],
+)
+def test_bad_class_names(names: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make_classes(names)
+
+
+def test_palette_is_vocs() -> None:
+    colours = voc_palette(256)
+    # Colours every VOC user has seen: aeroplane, person, tvmonitor, and the border.
+    assert (colours[1], colours[15]) == ((128, 0, 0), (192, 128, 128))
+    assert (colours[20], colours[255]) == ((0, 64, 128), (224, 224, 192))
+    assert len(set(colours)) == 256

@@ -1,0 +1,67 @@
+"""params.yaml for tests: the repository's own keys, values small enough for a second's work."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.params import Params
+
+ROOT = Path(__file__).parents[1]
+
+SMALL: dict[str, Any] = {
+    "dataset": "shapes",
+    "backbone": "vgg16_narrow",
+    "backbone_weights": "none",
+    "neck_n": 1,
+    "variants": ["weak", "mixed", "strong", "dual"],
+    "seed": 0,
+    "seeds": [0],
+    "download.shapes": {"strong": 6, "weak": 10, "val": 5, "size": 32},
+    "cam.image_size": 32,
+    "cam.width": 8,
+    "cam.saliency": None,
+    "cam.optimiser.iterations": 4,
+    "cam.optimiser.batch_size": 4,
+    "dsrg.image_size": 32,
+    "dsrg.width": 8,
+    "dsrg.dilations": [1, 2],
+    "dsrg.optimiser.iterations": 4,
+    "dsrg.optimiser.batch_size": 4,
+    "proxy.image_size": 32,
+    "proxy.scales": [0.75, 1.0],
+    "split.strong": None,
+    "train.epochs": 2,
+    "train.decay_epoch": 1,
+    "train.iterations": None,
+    "train.batch_size": 4,
+    "train.crop": 32,
+    "train.neck_width": 8,
+    "train.validations": 0,
+    "train.workers": 0,
+    "evaluate.batch_size": 4,
+}
+
+
+def raw_values() -> dict[str, Any]:
+    """params.yaml as it stands."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    values: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return values
+
+
+def put(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Change values in place by dotted key; a key that is not there is an error."""
+    for dotted, value in changes.items():
+        *blocks, key = dotted.split(".")
+        block = values
+        for name in blocks:
+            block = block[name]
+        assert key in block, f"params.yaml has no {dotted}"
+        block[key] = value
+    return values
+
+
+def small_params(**changes: Any) -> Params:
+    """The small params, further changed by dotted key: `small_params(**{"train.epochs": 3})`."""
+    return Params.model_validate(put(put(raw_values(), SMALL), changes))
