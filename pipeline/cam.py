@@ -25,10 +25,11 @@ class CamNet(nn.Module):
     activation maps whose means are the scores.
     """
 
-    def __init__(self, backbone: Backbone, classes: int, width: int) -> None:
+    def __init__(self, backbone: Backbone, classes: int, width: int, dropout: float = 0.5) -> None:
         """Build the head for `classes` including background, which has no score of its own."""
         super().__init__()
         self.backbone = backbone
+        self.dropout = dropout
         self.fc6 = nn.Conv2d(backbone.geometry.channels, width, 3, padding=1)
         self.fc7 = nn.Conv2d(width, width, 3, padding=1)
         self.fc8 = nn.Conv2d(width, classes - 1, 1, bias=False)
@@ -42,8 +43,10 @@ class CamNet(nn.Module):
 
     def maps(self, images_B3HW: Tensor) -> Tensor:
         """Class activation maps of the object classes, (B, C-1, h, w)."""
-        hidden = F.dropout(F.relu(self.fc6(self.backbone(images_B3HW))), 0.5, self.training)
-        hidden = F.dropout(self.fc7(hidden), 0.5, self.training)
+        hidden = F.dropout(
+            F.relu(self.fc6(self.backbone(images_B3HW))), self.dropout, self.training
+        )
+        hidden = F.dropout(self.fc7(hidden), self.dropout, self.training)
         maps: Tensor = self.fc8(hidden)
         return maps
 

@@ -33,9 +33,15 @@ class DsrgNet(nn.Module):
     """Backbone and DeepLab-v2's atrous spatial pyramid: parallel branches, logits summed."""
 
     def __init__(
-        self, backbone: Backbone, classes: int, *, width: int, dilations: Sequence[int]
+        self,
+        backbone: Backbone,
+        classes: int,
+        *,
+        width: int,
+        dilations: Sequence[int],
+        dropout: float = 0.5,
     ) -> None:
-        """One branch a dilation: 3x3, 1x1 and classifier, dropout one half after the first two."""
+        """One branch a dilation: 3x3, 1x1 and classifier, dropout after the first two."""
         super().__init__()
         self.backbone = backbone
         channels = backbone.geometry.channels
@@ -43,10 +49,10 @@ class DsrgNet(nn.Module):
             nn.Sequential(
                 nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation),
                 nn.ReLU(inplace=True),
-                nn.Dropout(0.5),
+                nn.Dropout(dropout),
                 nn.Conv2d(width, width, 1),
                 nn.ReLU(inplace=True),
-                nn.Dropout(0.5),
+                nn.Dropout(dropout),
                 nn.Conv2d(width, classes, 1),
             )
             for dilation in dilations
@@ -64,7 +70,10 @@ class DsrgNet(nn.Module):
 def build_dsrg(params: Params, classes: int, weights: str) -> DsrgNet:
     """The network of this stage, its backbone filled from `weights`."""
     backbone = build_backbone(params.backbone, weights)
-    return DsrgNet(backbone, classes, width=params.dsrg.width, dilations=params.dsrg.dilations)
+    dsrg = params.dsrg
+    return DsrgNet(
+        backbone, classes, width=dsrg.width, dilations=dsrg.dilations, dropout=dsrg.dropout
+    )
 
 
 def crf_weights(crf: Crf, classes: int) -> CrfWeights:

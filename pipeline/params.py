@@ -14,6 +14,7 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Portion = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
@@ -69,6 +70,7 @@ class Cam(Block):
 
     image_size: Positive
     width: Positive
+    dropout: Portion
     scale_min: Rate
     scale_max: Rate
     foreground: Share
@@ -94,6 +96,7 @@ class Dsrg(Block):
 
     image_size: Positive
     width: Positive
+    dropout: Portion
     dilations: list[Positive]
     theta_foreground: Share
     theta_background: Share

@@ -56,7 +56,7 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
     cam, device = params.cam, pick_device()
     start = params.backbone_weights if params.backbone_weights != "classifier" else "none"
     backbone = build_backbone(params.backbone, start, train_norm=start == "none")
-    network = CamNet(backbone, len(manifest.classes), cam.width)
+    network = CamNet(backbone, len(manifest.classes), cam.width, cam.dropout)
     network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimiser = caffe_sgd(network, cam.optimiser)
     schedule = caffe_schedule(optimiser, cam.optimiser)

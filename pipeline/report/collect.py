@@ -1,0 +1,163 @@
+"""What the page shows, gathered from the folders of the other stages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.manifest import ClassList
+from pipeline.params import Params
+from pipeline.paths import DSRG, PROXY, RECORDS, RESULTS, SEEDS, model_dir
+from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
+from pipeline.variants import VARIANTS
+
+METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
+EARLY_STAGES = ("download", "seeds", "dsrg", "proxy", "split")
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class of one variant; None where the class is neither in the truth nor predicted."""
+
+    iou: float | None
+    sd: float | None
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that is known of one variant: scores in percent, confusion as counts (C, C+1)."""
+
+    name: str
+    title: str
+    metrics: Mapping[str, float | None]
+    by_seed: Mapping[int, float]
+    per_class: Sequence[ClassScore]
+    confusion: NDArray[np.int64]
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU, mean over the seeds."""
+        return self.metrics["miou"] or 0.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """A variant's curves over its seeds."""
+
+    name: str
+    loss: Curve
+    val_miou: Curve
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good the proxies are against true masks: totals by name, rows by class."""
+
+    totals: Mapping[str, float]
+    columns: Sequence[str]
+    classes: Sequence[tuple[str, tuple[float | None, ...]]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one stage ran on; `values` is empty where the stage left no record here."""
+
+    stage: str
+    values: Mapping[str, Any]
+
+
+def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dict[int, float]]:
+    """A variant's metrics.json, and the mIoU of each seed from its seeds.csv.
+
+    Raises:
+        UserError: a file is missing, or was made for other seeds than params.yaml has.
+    """
+    folder, stage = RESULTS / name, f"evaluate {name}"
+    values = read_json(folder / "metrics.json", stage)
+    metrics = {key: number(str(values.get(key))) for key in METRICS}
+    table = read_table(folder / "seeds.csv", stage, ("seed", "miou"))
+    by_seed = {int(row["seed"]): number(row["miou"]) or 0.0 for row in table}
+    if list(by_seed) != params.seeds:
+        raise stale(folder / "seeds.csv", "was made for other seeds than params.yaml has", stage)
+    return metrics, by_seed
+
+
+def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
+    """Everything in results/<variant> but the predictions.
+
+    Raises:
+        UserError: a file is missing, or was made for other seeds or classes.
+    """
+    folder, stage = RESULTS / name, f"evaluate {name}"
+    metrics, by_seed = read_scores(params, name)
+    table = read_table(folder / "per_class.csv", stage, ("class", "iou", "iou_sd", "pixels"))
+    if [row["class"] for row in table] != list(classes.names):
+        raise stale(folder / "per_class.csv", "has other classes than the data set", stage)
+    scores = [ClassScore(number(r["iou"]), number(r["iou_sd"]), int(r["pixels"])) for r in table]
+    confusion = read_counts(folder / "confusion.csv", stage)
+    if confusion.shape != (len(classes), len(classes) + 1):
+        raise stale(folder / "confusion.csv", "has other classes than the data set", stage)
+    return Outcome(name, VARIANTS[name].title, metrics, by_seed, scores, confusion)
+
+
+def read_training(params: Params, name: str) -> Training:
+    """The curves of a variant, one history.csv a seed.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    histories = [
+        read_table(model_dir(name, seed) / "history.csv", f"train {name} {seed}", ("step",))
+        for seed in params.seeds
+    ]
+    return Training(name, curve(histories, "loss"), curve(histories, "val_miou"))
+
+
+def read_weak_curves() -> dict[str, Curve]:
+    """The curves of the classifier and of the DSRG network, by column.
+
+    Raises:
+        UserError: a file is missing.
+    """
+    tags = read_table(SEEDS / "history.csv", "seeds", ("step", "tag_accuracy"))
+    columns = ("seeding", "boundary", "seeded", "grown")
+    growth = read_table(DSRG / "history.csv", "dsrg", ("step", *columns))
+    curves = {column: curve([growth], column) for column in columns}
+    return {"tag_accuracy": curve([tags], "tag_accuracy"), **curves}
+
+
+def read_quality(folder: Path = PROXY) -> Quality | None:
+    """Quality of the proxies, or None where there were no true masks to hold them against.
+
+    Raises:
+        UserError: quality.json is there and quality.csv is not.
+    """
+    if not (folder / "quality.json").exists():
+        return None
+    values = read_json(folder / "quality.json", "proxy")
+    numbers = {key: number(str(value)) for key, value in values.items()}
+    totals = {key: value for key, value in numbers.items() if value is not None}
+    if not totals:
+        return None
+    table = read_table(folder / "quality.csv", "proxy", ("class",))
+    columns = [name for name in table[0] if name != "class"] if table else []
+    rows = [(row["class"], tuple(number(row[name]) for name in columns)) for row in table]
+    return Quality(totals, columns, rows)
+
+
+def read_records(params: Params) -> list[Record]:
+    """The record of every stage of this run, in the order the stages run."""
+    stages = list(EARLY_STAGES)
+    for name in params.variants:
+        stages += [f"train-{name}-{seed}" for seed in params.seeds] + [f"evaluate-{name}"]
+    records = []
+    for stage in stages:
+        path = RECORDS / f"{stage}.json"
+        # A stage that DVC took from its cache may have left none; that spoils no result.
+        values = read_json(path, stage.replace("-", " ")) if path.exists() else {}
+        records.append(Record(stage.replace("-", " "), values))
+    return records

@@ -1,0 +1,209 @@
+"""Numbers made into the cells, sentences and plain text of the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.manifest import ClassList
+from pipeline.metrics import mean_and_sd
+from pipeline.plan import Plan
+from pipeline.report.collect import METRICS, ClassScore, Outcome, Quality, Record
+from pipeline.report.figures import spread
+
+BASE = "strong"  # what the other variants are held against, as in the paper
+TEXT_ROW = "{:<8} {:>14} {:>10} {:>11} {:>11} {:>13}"
+QUALITY_NAMES = {
+    "seed_precision": "seeds: precision",
+    "seed_coverage": "seeds: coverage",
+    "cam_miou": "CAM mask: mIoU",
+    "cam_iou": "CAM mask: IoU",
+    "proxy_miou": "proxy: mIoU",
+    "proxy_iou": "proxy: IoU",
+}
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Differences of one variant to `strong`, seed by seed: both trained from the same seed."""
+
+    name: str
+    by_seed: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        """Mean difference in points of mIoU."""
+        return mean_and_sd(list(self.by_seed.values()))[0]
+
+    @property
+    def sd(self) -> float:
+        """Sample deviation of the differences."""
+        return mean_and_sd(list(self.by_seed.values()))[1]
+
+    @property
+    def wins(self) -> int:
+        """Seeds with which the variant beats `strong`."""
+        return sum(value > 0 for value in self.by_seed.values())
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """One row of the per-class table; `best` holds the places of the highest IoU."""
+
+    name: str
+    colour: str
+    share: float
+    scores: Sequence[ClassScore]
+    best: frozenset[int]
+
+
+def plain(value: float | None, digits: int = 1) -> str:
+    """A number for a cell, an en dash where there is none.
+
+    >>> plain(1.25, 2), plain(None)
+    ('1.25', '–')
+    """
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign, the minus as typographers set it.
+
+    >>> signed(1.5), signed(-0.25), signed(-0.001)
+    ('+1.50', '−0.25', '0.00')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:+.{digits}f}"
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
+
+
+def pair_up(by_seed: Mapping[str, Mapping[int, float]]) -> list[Pairing]:
+    """Every other variant against `strong`; empty where `strong` is not there."""
+    base = by_seed.get(BASE)
+    if base is None:
+        return []
+    return [
+        Pairing(name, {seed: value - base[seed] for seed, value in values.items()})
+        for name, values in by_seed.items()
+        if name != BASE
+    ]
+
+
+def pairings(outcomes: Sequence[Outcome]) -> list[Pairing]:
+    """`pair_up` for whole outcomes."""
+    return pair_up({outcome.name: outcome.by_seed for outcome in outcomes})
+
+
+def finding(outcomes: Sequence[Outcome]) -> str:
+    """The result in one or two sentences, of the last variant against `strong`."""
+    last = outcomes[-1]
+    seeds = len(last.by_seed)
+    pairing = next((p for p in pairings(outcomes) if p.name == last.name), None)
+    text = f"{last.name} reaches {_score(last)} % mIoU"
+    if pairing is not None:
+        base = next(o for o in outcomes if o.name == BASE)
+        text += f", {BASE} {_score(base)} %: a difference of {signed(pairing.mean)} points"
+        if seeds > 1:
+            text += (
+                f" (± {pairing.sd:.2f} paired over {seeds} seeds; above {BASE} with "
+                f"{pairing.wins} of {seeds})"
+            )
+    if seeds == 1:
+        text += ". With one training a variant, how much of this is chance is not known"
+    return text + "."
+
+
+def _score(outcome: Outcome) -> str:
+    deviation = outcome.metrics["miou_sd"] if len(outcome.by_seed) > 1 else None
+    return spread(outcome.miou, deviation)
+
+
+def label_counts(plan: Plan) -> tuple[int, int]:
+    """How many training images teach a variant with their true mask, how many with a proxy."""
+    masks = proxies = 0
+    for stream in plan.streams:
+        for kind, ids in ((stream.strong, plan.strong), (stream.weak, plan.weak)):
+            masks += len(ids) * (kind == "mask")
+            proxies += len(ids) * (kind == "proxy")
+    return masks, proxies
+
+
+def class_lines(classes: ClassList, outcomes: Sequence[Outcome]) -> list[ClassLine]:
+    """Rows of the per-class table, in the data set's order."""
+    total = max(sum(score.pixels for score in outcomes[0].per_class), 1)
+    lines = []
+    for index, (name, colour) in enumerate(zip(classes.names, classes.colours, strict=True)):
+        scores = [outcome.per_class[index] for outcome in outcomes]
+        shown = [-1.0 if score.iou is None else round(score.iou, 1) for score in scores]
+        best = frozenset(i for i, value in enumerate(shown) if value == max(shown) and value > 0)
+        red, green, blue = colour
+        share = 100.0 * scores[0].pixels / total
+        lines.append(ClassLine(name, f"rgb({red} {green} {blue})", share, scores, best))
+    return lines
+
+
+def quality_name(key: str) -> str:
+    """What a key of quality.json is called on the page."""
+    return QUALITY_NAMES.get(key, key.replace("_", " "))
+
+
+def quality_classes(quality: Quality) -> list[tuple[str, tuple[float | None, ...]]]:
+    """Rows by class, without those that no true mask holds."""
+    return [row for row in quality.classes if any(value is not None for value in row[1])]
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as people say them.
+
+    >>> clock(41.6), clock(754), clock(7300), clock(None)
+    ('42 s', '12 min 34 s', '2 h 1 min', '–')
+    """
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def same_everywhere(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
+    """What the stages ran on: every value of machine, device, versions, most often one each."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        packages = record.values.get("packages") or {}
+        values = {key: record.values.get(key) for key in ("commit", "device", "machine", "python")}
+        for key, value in {**values, **packages}.items():
+            if value is not None and str(value) not in found.setdefault(key, []):
+                found[key].append(str(value))
+    return [(key, values) for key, values in found.items() if values]
+
+
+def total_seconds(records: Sequence[Record]) -> float:
+    """Seconds of all stages that left a record."""
+    return float(np.sum([record.values.get("seconds") or 0.0 for record in records]))
+
+
+def comparison_lines(
+    scores: Mapping[str, tuple[Mapping[str, float | None], Mapping[int, float]]],
+) -> list[str]:
+    """Plain-text table of the variants, for a terminal.
+
+    Args:
+        scores: metrics and mIoU by seed of each variant, in order.
+
+    Returns:
+        heading, one line a variant, and what the numbers are.
+    """
+    gaps = {p.name: p.mean for p in pair_up({name: entry[1] for name, entry in scores.items()})}
+    seeds = max(len(by_seed) for _, by_seed in scores.values())
+    lines = [
+        TEXT_ROW.format("variant", "mIoU", "to strong", "pixel acc.", "class acc.", "weighted IoU")
+    ]
+    for name, (metrics, _) in scores.items():
+        miou = spread(metrics["miou"] or 0.0, metrics["miou_sd"] if seeds > 1 else None)
+        others = [plain(metrics[key], 2) for key in METRICS[2:]]
+        lines.append(TEXT_ROW.format(name, miou, signed(gaps.get(name)), *others))
+    count = "one seed" if seeds == 1 else f"mean ± sample deviation over {seeds} seeds"
+    return [*lines, f"percent on val; {count}"]

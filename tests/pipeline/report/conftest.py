@@ -1,0 +1,156 @@
+"""A tiny run: every file the page reads, written by the project's own writers."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.datasets.shapes import CLASS_NAMES, render_scene
+from pipeline.history import write_history
+from pipeline.images import Bytes, tags_of_mask, write_mask
+from pipeline.manifest import ClassList, Manifest, Row, make_classes, open_manifest, write_manifest
+from pipeline.metrics import Counts, confusion_matrix
+from pipeline.params import Params, load_params
+from pipeline.paths import DATASET, DSRG, PROXY, RECORDS, RESULTS, SEEDS, SPLIT, model_dir
+from pipeline.plan import make_plan, write_plans
+from pipeline.record import write_record
+from pipeline.report.page import write_report
+from pipeline.results import write_results
+
+SIDE = 32
+COUNTS = {"strong": 2, "weak": 5, "val": 6}
+WRONG_EVERY = {"weak": 2, "mixed": 3, "strong": 4, "dual": 9}  # pixels the networks get wrong
+NAMES = ("background", "<script>alert(1)</script>", "a & $b$", *CLASS_NAMES[3:])
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    """The embedded data set's values, two seeds, two rows of pictures."""
+    values = load_params(Path("params.yaml"))
+    report = values.report.model_copy(update={"rows": 2})
+    return values.model_copy(update={"seeds": [0, 7], "report": report})
+
+
+@pytest.fixture(scope="session")
+def finished_run(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything; not to be changed."""
+    folder = tmp_path_factory.mktemp("run")
+    with contextlib.chdir(folder):
+        write_data_set()
+        write_run(params, open_manifest(params))
+    return folder
+
+
+@pytest.fixture
+def run(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, a copy of a finished run."""
+    shutil.copytree(finished_run, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture(scope="session")
+def page(params: Params, finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The finished run's page."""
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    with contextlib.chdir(finished_run):
+        write_report(params, open_manifest(params), path)
+    return path.read_text(encoding="utf-8")
+
+
+def write_data_set() -> None:
+    """Small scenes whose classes have names that HTML, SVG or matplotlib could trip over."""
+    classes = make_classes(NAMES)
+    (DATASET / "images").mkdir(parents=True)
+    (DATASET / "masks").mkdir()
+    rows = []
+    splits = [split for split, count in COUNTS.items() for _ in range(count)]
+    for index, split in enumerate(splits):
+        scene = render_scene(0, index, SIDE)
+        image, mask = f"images/{index}.png", f"masks/{index}.png"
+        Image.fromarray(scene.image).save(DATASET / image)
+        write_mask(DATASET / mask, scene.mask, classes)
+        rows.append(Row(f"{index}", image, mask, split, tags_of_mask(scene.mask), SIDE, SIDE))
+    write_manifest(DATASET, rows, classes)
+
+
+def write_run(params: Params, manifest: Manifest) -> None:
+    """Everything after stage download."""
+    write_weak_side(manifest)
+    lists = [[row.id for row in manifest.of(split)] for split in ("strong", "weak")]
+    SPLIT.mkdir()
+    write_plans(SPLIT, [make_plan(name, params.neck_n, *lists) for name in params.variants])
+    for name in params.variants:
+        write_variant(name, params.seeds, manifest)
+    for stage in ("download", "seeds", "dsrg", "proxy", "split"):
+        write_record(RECORDS / f"{stage}.json", summary={})
+
+
+def write_weak_side(manifest: Manifest) -> None:
+    """Seeds, proxies, their quality and their curves."""
+    for folder in (SEEDS, DSRG, PROXY / "masks"):
+        folder.mkdir(parents=True)
+    for row in manifest.train():
+        write_mask(PROXY / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes)
+    np.save(SEEDS / "seeds.npy", np.full((len(manifest.train()), 4, 4), 255, dtype=np.uint8))
+    write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
+    columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}
+    write_history(DSRG / "history.csv", [{"step": s, **columns} for s in (1, 2)])
+    totals = {"seed_precision": 81.25, "proxy_miou": 43.5, "cam_miou": 31.0}
+    (PROXY / "quality.json").write_text(json.dumps(totals), "utf-8")
+    lines = ["class,seed_precision,proxy_iou", '"background",90.5,77.7', "boat,,"]
+    (PROXY / "quality.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
+    """Results, predictions and curves of one variant; later seeds are a little better."""
+    predictions = RESULTS / name / "predictions"
+    predictions.mkdir(parents=True)
+    confusions = []
+    for order, seed in enumerate(seeds):
+        every = WRONG_EVERY[name] + order
+        confusions.append(score(manifest, every))
+        rows: list[dict[str, float]] = [{"step": 10, "loss": 2.0}, {"step": 20, "val_miou": 40.0}]
+        write_history(model_dir(name, seed) / "history.csv", rows)
+    for row in manifest.of("val"):
+        mask_HW = spoil(truth_of(manifest, row), WRONG_EVERY[name])
+        write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
+    write_results(RESULTS / name, manifest.classes, seeds, confusions)
+
+
+def score(manifest: Manifest, every: int) -> Counts:
+    """Confusion of predictions that are wrong in every so-manieth pixel."""
+    classes = len(manifest.classes)
+    total = torch.zeros(classes, classes + 1, dtype=torch.int64)
+    for row in manifest.of("val"):
+        truth_HW = truth_of(manifest, row)
+        prediction = torch.from_numpy(spoil(truth_HW, every))
+        total += confusion_matrix(torch.from_numpy(truth_HW), prediction, classes)
+    counts: Counts = total.numpy()
+    return counts
+
+
+def truth_of(manifest: Manifest, row: Row) -> Bytes:
+    """The true mask of a row."""
+    with Image.open(manifest.path(row.mask)) as image:
+        return np.array(image)
+
+
+def spoil(mask_HW: Bytes, every: int) -> Bytes:
+    """A prediction: the mask with every so-manieth pixel set to background."""
+    flat = np.where(mask_HW == 255, 0, mask_HW).reshape(-1).copy()
+    flat[::every] = 0
+    spoilt: Bytes = flat.reshape(mask_HW.shape).astype(np.uint8)
+    return spoilt
+
+
+@pytest.fixture(scope="session")
+def classes() -> ClassList:
+    """The tiny run's classes."""
+    return make_classes(NAMES)

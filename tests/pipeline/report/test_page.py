@@ -1,0 +1,209 @@
+"""The page holds every number, loads nothing, escapes everything, and names what is missing."""
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.manifest import open_manifest
+from pipeline.params import Params
+from pipeline.paths import DATASET, MODELS, PROXY, RECORDS, RESULTS, SEEDS, SPLIT
+from pipeline.report.page import comparison_text, write_report
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Outline(HTMLParser):
+    """Checks that elements close in order, and keeps ids, links and images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if name := values.get("id"):
+            self.ids.append(name)
+        keys = ("src", "href", "xlink:href", "srcset", "data", "action")
+        self.links += [value for key in keys if (value := values.get(key))]
+        if tag == "img":
+            self.images.append(values)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def outline(page: str) -> Outline:
+    parser = Outline()
+    parser.feed(page)
+    parser.close()
+    return parser
+
+
+def render(params: Params) -> str:
+    write_report(params, open_manifest(params), Path("page.html"))
+    return Path("page.html").read_text(encoding="utf-8")
+
+
+def test_well_formed(outline: Outline) -> None:
+    assert outline.open == []
+    assert len(set(outline.ids)) == len(outline.ids)
+
+
+def test_nothing_is_loaded(page: str, outline: Outline) -> None:
+    assert all(link.startswith(("#", "data:image/")) for link in outline.links)
+    assert not re.search(r"https?:|@import|url\((?!#)", page)
+
+
+def test_links_lead_somewhere(outline: Outline) -> None:
+    targets = {link[1:] for link in outline.links if link.startswith("#")}
+    assert targets
+    assert targets <= set(outline.ids)
+
+
+def test_class_names_are_escaped(page: str) -> None:
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "a &amp; $b$" in page
+
+
+def test_every_score_is_there(page: str, params: Params, finished_run: Path) -> None:
+    for name in params.variants:
+        metrics = json.loads((finished_run / RESULTS / name / "metrics.json").read_text())
+        for value in metrics.values():
+            assert f"{value:.2f}" in page
+        with (finished_run / RESULTS / name / "per_class.csv").open() as file:
+            for row in csv.DictReader(file):
+                assert not row["iou"] or f"{float(row['iou']):.1f}" in page
+
+
+def test_variants_stand_in_order(page: str, params: Params) -> None:
+    rows = re.findall(r'<i class="key tone-(\w+)"></i>', page)
+    assert rows == params.variants
+
+
+def test_counts_and_rule(page: str) -> None:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
+    assert "2 with masks" in text
+    assert "5 with tags" in text
+    assert "2 of the 6 validation images, chosen by rule" in text
+    assert "mean over 2 training seeds" in text
+
+
+def test_pictures_have_words(outline: Outline, params: Params) -> None:
+    shown = 2 * (2 + len(params.variants)) + 2 * 4
+    assert len(outline.images) == shown
+    assert all(image["alt"] and image["width"] and image["height"] for image in outline.images)
+
+
+def test_proxies_are_measured(page: str) -> None:
+    assert "43.5" in page
+    assert "77.7" in page
+    assert "is not known here" not in page
+
+
+def test_same_input_same_page(page: str, params: Params, run: Path) -> None:
+    assert render(params) == page
+
+
+def test_data_set_without_true_masks_on_weak_images(params: Params, run: Path) -> None:
+    (PROXY / "quality.json").write_text("{}", "utf-8")
+    text = (DATASET / "manifest.csv").read_text(encoding="utf-8")
+    bare = re.sub(r"masks/\d+\.png,weak", ",weak", text)
+    (DATASET / "manifest.csv").write_text(bare, "utf-8")
+    page = render(params)
+    assert "How good the proxies are is not known here" in page
+    assert page.count("<small>truth</small>") == 2  # of val only
+
+
+def test_one_seed_and_no_strong(params: Params, run: Path) -> None:
+    few = params.model_copy(update={"variants": ["dual", "weak"], "seeds": [0]})
+    for name in few.variants:
+        path = RESULTS / name / "seeds.csv"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    page = render(few)
+    assert "With one training a variant" in page
+    assert "Seed by seed" not in page
+    assert 'tone-mixed"></i>' not in page
+
+
+def test_no_validation_on_the_way(params: Params, run: Path) -> None:
+    for path in MODELS.glob("*/*/history.csv"):
+        path.write_text("step,loss\n10,2.0\n20,1.0\n", "utf-8")
+    assert "Val was not scored on the way" in render(params)
+
+
+def test_stage_without_record(params: Params, run: Path) -> None:
+    assert "left no record here" in render(params)  # the tiny run keeps none for train
+    shutil.rmtree(RECORDS)
+    assert "left no record here" in render(params)
+
+
+@pytest.mark.parametrize(
+    ("path", "stage"),
+    [
+        (RESULTS / "dual" / "metrics.json", "evaluate dual"),
+        (RESULTS / "weak" / "seeds.csv", "evaluate weak"),
+        (RESULTS / "weak" / "per_class.csv", "evaluate weak"),
+        (RESULTS / "weak" / "confusion.csv", "evaluate weak"),
+        (RESULTS / "dual" / "predictions" / "9.png", "evaluate dual"),
+        (MODELS / "mixed" / "7" / "history.csv", "train mixed 7"),
+        (SEEDS / "history.csv", "seeds"),
+        (SEEDS / "seeds.npy", "seeds"),
+        (Path("data/dsrg/history.csv"), "dsrg"),
+        (PROXY / "quality.csv", "proxy"),
+        (SPLIT / "weak.txt", "split"),
+    ],
+)
+def test_missing_file_is_named_with_its_stage(
+    params: Params, run: Path, path: Path, stage: str
+) -> None:
+    path.unlink()
+    with pytest.raises(UserError, match=re.escape(f"{path} is not there")) as caught:
+        write_report(params, open_manifest(params), run / "page.html")
+    assert f"python -m stages.{stage}`" in str(caught.value)
+    assert not (run / "page.html").exists()
+
+
+def test_missing_proxies(params: Params, run: Path) -> None:
+    shutil.rmtree(PROXY / "masks")
+    with pytest.raises(UserError, match=r"run `python -m stages\.proxy` first"):
+        write_report(params, open_manifest(params), run / "page.html")
+
+
+def test_stale_results(params: Params, run: Path) -> None:
+    more = params.model_copy(update={"seeds": [0, 7, 8]})
+    with pytest.raises(UserError, match=r"seeds\.csv was made for other seeds"):
+        write_report(more, open_manifest(more), run / "page.html")
+    path = RESULTS / "weak" / "per_class.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("bird", "bat"), "utf-8")
+    with pytest.raises(UserError, match=r"per_class\.csv has other classes than the data set"):
+        write_report(params, open_manifest(params), run / "page.html")
+
+
+def test_text_for_the_terminal(params: Params, run: Path) -> None:
+    lines = comparison_text(params).splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == params.variants
+    metrics = json.loads((RESULTS / "dual" / "metrics.json").read_text())
+    assert f"{metrics['miou']:.2f} ± {metrics['miou_sd']:.2f}" in lines[4]
+    assert f"{metrics['pixel_accuracy']:.2f}" in lines[4]
+    assert lines[-1] == "percent on val; mean ± sample deviation over 2 seeds"
+    assert len({len(line) for line in lines[:-1]}) == 1
+    shutil.rmtree(RESULTS / "dual")
+    with pytest.raises(UserError, match=r"stages\.evaluate dual"):
+        comparison_text(params)

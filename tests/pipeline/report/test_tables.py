@@ -1,0 +1,85 @@
+"""The sentences and differences say what the numbers say."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.manifest import ClassList
+from pipeline.plan import make_plan
+from pipeline.report.collect import ClassScore, Outcome, Quality, Record
+from pipeline.report.tables import (
+    class_lines,
+    finding,
+    label_counts,
+    pairings,
+    quality_classes,
+    same_everywhere,
+    total_seconds,
+)
+
+
+def outcome(name: str, scores: list[float], ious: list[float | None] | None = None) -> Outcome:
+    metrics = {"miou": float(np.mean(scores)), "miou_sd": 0.5}
+    classes = [ClassScore(iou, 0.0, 10) for iou in ious or []]
+    return Outcome(name, "", metrics, dict(enumerate(scores)), classes, np.zeros((2, 3), np.int64))
+
+
+def test_differences_are_paired_by_seed() -> None:
+    pairs = pairings([outcome("strong", [50.0, 60.0]), outcome("dual", [53.0, 59.0])])
+    assert [pair.name for pair in pairs] == ["dual"]
+    assert pairs[0].by_seed == {0: 3.0, 1: -1.0}
+    assert (pairs[0].mean, pairs[0].wins) == (1.0, 1)
+    assert pairs[0].sd == pytest.approx(np.sqrt(8.0))
+    assert pairings([outcome("dual", [53.0])]) == []
+
+
+def test_finding_over_seeds() -> None:
+    text = finding([outcome("strong", [50.0, 60.0]), outcome("dual", [53.0, 59.0])])
+    assert text == (
+        "dual reaches 56.00 ± 0.50 % mIoU, strong 55.00 ± 0.50 %: a difference of +1.00 points "
+        "(± 2.83 paired over 2 seeds; above strong with 1 of 2)."
+    )
+
+
+def test_finding_of_one_seed_claims_little() -> None:
+    text = finding([outcome("strong", [50.0]), outcome("dual", [48.0])])
+    assert "a difference of −2.00 points. With one training a variant" in text
+    assert "±" not in text
+
+
+@pytest.mark.parametrize(
+    ("variant", "counts"),
+    [("weak", (0, 5)), ("mixed", (2, 3)), ("strong", (2, 0)), ("dual", (2, 3))],
+)
+def test_label_counts(variant: str, counts: tuple[int, int]) -> None:
+    assert label_counts(make_plan(variant, 3, ["a", "b"], ["c", "d", "e"])) == counts
+
+
+def test_best_of_a_class(classes: ClassList) -> None:
+    empty: list[float | None] = [None] * (len(classes) - 3)
+    first = outcome("strong", [1.0], [80.0, 41.26, 0.0, *empty])
+    second = outcome("dual", [1.0], [79.0, 41.34, 0.0, *empty])
+    lines = class_lines(classes, [first, second])
+    assert lines[0].best == {0}
+    assert lines[1].best == {0, 1}  # equal as printed
+    assert lines[2].best == lines[3].best == frozenset()
+    assert lines[0].share == pytest.approx(100 / len(classes))
+
+
+def test_classes_without_truth_are_left_out() -> None:
+    quality = Quality({"proxy_miou": 1.0}, ["a"], [("cat", (1.0,)), ("dog", (None,))])
+    assert [name for name, _ in quality_classes(quality)] == ["cat"]
+
+
+def test_what_the_stages_ran_on() -> None:
+    def record(**values: Any) -> Record:
+        return Record("seeds", values)
+
+    records = [
+        record(seconds=1.5, device="CPU", packages={"torch": "2"}),
+        record(seconds=2.0, device="A GPU", packages={"torch": "2", "dvc": None}),
+        record(),
+    ]
+    assert same_everywhere(records) == [("device", ["CPU", "A GPU"]), ("torch", ["2"])]
+    assert total_seconds(records) == 3.5

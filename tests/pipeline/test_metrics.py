@@ -1,0 +1,152 @@
+"""Scores against a double loop, torchmetrics and hand-made numbers."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.manifest import IGNORE
+from pipeline.metrics import (
+    Counts,
+    class_accuracy,
+    class_iou,
+    confusion_matrix,
+    mean_and_sd,
+    summarise,
+)
+
+CLASSES = 6
+
+
+def random_pair(seed: int = 0, absent: tuple[int, ...] = ()) -> tuple[torch.Tensor, torch.Tensor]:
+    """Truth and prediction with more agreement than chance, some pixels ignored."""
+    rng = np.random.default_rng(seed)
+    kinds = [c for c in range(CLASSES) if c not in absent]
+    truth = rng.choice(kinds, (3, 17, 11)).astype(np.uint8)
+    right = rng.random(truth.shape) < 0.6
+    prediction = np.where(right, truth, rng.choice(kinds, truth.shape)).astype(np.int64)
+    truth[rng.random(truth.shape) < 0.2] = IGNORE
+    return torch.from_numpy(truth), torch.from_numpy(prediction)
+
+
+def slow_confusion(truth: torch.Tensor, prediction: torch.Tensor) -> Counts:
+    counts = np.zeros((CLASSES, CLASSES + 1), dtype=np.int64)
+    for t, p in zip(truth.flatten().tolist(), prediction.flatten().tolist(), strict=True):
+        if t != IGNORE:
+            counts[t, CLASSES if p == IGNORE else p] += 1
+    return counts
+
+
+def slow_iou(truth: torch.Tensor, prediction: torch.Tensor) -> list[float]:
+    """Sets of pixels, class by class."""
+    t, p = truth.flatten().tolist(), prediction.flatten().tolist()
+    counted = [i for i, label in enumerate(t) if label != IGNORE]
+    values = []
+    for c in range(CLASSES):
+        a = {i for i in counted if t[i] == c}
+        b = {i for i in counted if p[i] == c}
+        values.append(100 * len(a & b) / len(a | b) if a | b else float("nan"))
+    return values
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_confusion_matrix_matches_a_double_loop(seed: int) -> None:
+    truth, prediction = random_pair(seed)
+    prediction[0, :2] = IGNORE  # as in seeds: no label given
+    counts = confusion_matrix(truth, prediction, CLASSES).numpy()
+    np.testing.assert_array_equal(counts, slow_confusion(truth, prediction))
+    assert counts.sum() == int((truth != IGNORE).sum())
+    assert counts[:, CLASSES].sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+def test_any_integer_type(dtype: torch.dtype) -> None:
+    truth, prediction = random_pair()
+    prediction[0, :2] = IGNORE
+    counts = confusion_matrix(truth.to(dtype), prediction.to(dtype), CLASSES).numpy()
+    np.testing.assert_array_equal(counts, slow_confusion(truth, prediction))
+
+
+def test_255_classes_do_not_run_into_the_ignored_index() -> None:
+    truth = torch.tensor([0, 254, 255], dtype=torch.uint8)
+    counts = confusion_matrix(truth, torch.tensor([254, 254, 254]), 255)
+    assert counts.shape == (255, 256)
+    assert int(counts[0, 254]) == int(counts[254, 254]) == 1
+    assert int(counts.sum()) == 2
+
+
+@pytest.mark.parametrize("absent", [(), (2,), (0, 5)])
+def test_iou_matches_sets_and_torchmetrics(absent: tuple[int, ...]) -> None:
+    torchmetrics = pytest.importorskip("torchmetrics.classification")
+    truth, prediction = random_pair(1, absent)
+    counts = confusion_matrix(truth, prediction, CLASSES).numpy()
+    assert class_iou(counts).tolist() == pytest.approx(slow_iou(truth, prediction), nan_ok=True)
+    theirs = torchmetrics.MulticlassJaccardIndex(CLASSES, ignore_index=IGNORE, average="none")
+    per_class = 100 * theirs(prediction, truth.long())
+    present = [c for c in range(CLASSES) if c not in absent]
+    assert class_iou(counts)[present].tolist() == pytest.approx(per_class[present].tolist())
+    assert summarise(counts)["miou"] == pytest.approx(float(per_class[present].mean()))
+
+
+def test_accuracies_match_torchmetrics() -> None:
+    torchmetrics = pytest.importorskip("torchmetrics.classification")
+    truth, prediction = random_pair(2)
+    scores = summarise(confusion_matrix(truth, prediction, CLASSES).numpy())
+    for key, average in (("pixel_accuracy", "micro"), ("class_accuracy", "macro")):
+        theirs = torchmetrics.MulticlassAccuracy(CLASSES, average=average, ignore_index=IGNORE)
+        assert scores[key] == pytest.approx(100 * float(theirs(prediction, truth.long())))
+    theirs = torchmetrics.MulticlassJaccardIndex(CLASSES, average="weighted", ignore_index=IGNORE)
+    assert scores["weighted_iou"] == pytest.approx(100 * float(theirs(prediction, truth.long())))
+
+
+def test_known_scores() -> None:
+    counts = np.array([[6, 2, 0, 0], [1, 3, 0, 0], [0, 0, 0, 0]])
+    assert class_iou(counts).tolist() == pytest.approx([600 / 9, 50.0, np.nan], nan_ok=True)
+    assert class_accuracy(counts).tolist() == pytest.approx([75.0, 75.0, np.nan], nan_ok=True)
+    assert summarise(counts) == pytest.approx(
+        {
+            "miou": (600 / 9 + 50) / 2,
+            "pixel_accuracy": 75.0,
+            "class_accuracy": 75.0,
+            "weighted_iou": (600 / 9 * 8 + 50 * 4) / 12,
+        }
+    )
+
+
+def test_a_class_only_predicted_scores_zero_and_one_nowhere_is_left_out() -> None:
+    counts = np.array([[6, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    assert class_iou(counts).tolist() == pytest.approx([75.0, 0.0, np.nan], nan_ok=True)
+    scores = summarise(counts)
+    assert scores["miou"] == pytest.approx(37.5)
+    assert scores["class_accuracy"] == pytest.approx(75.0)  # of the classes in the truth
+
+
+def test_no_prediction_is_wrong_and_belongs_to_no_other_class() -> None:
+    counts = np.array([[3, 0, 1], [0, 2, 2]])
+    assert class_iou(counts).tolist() == pytest.approx([75.0, 50.0])
+    assert summarise(counts)["pixel_accuracy"] == pytest.approx(62.5)
+
+
+def test_matrices_add_up_over_images() -> None:
+    truth, prediction = random_pair(3)
+    parts = [confusion_matrix(t, p, CLASSES) for t, p in zip(truth, prediction, strict=True)]
+    assert torch.equal(sum(parts[1:], parts[0]), confusion_matrix(truth, prediction, CLASSES))
+
+
+def test_nothing_to_score() -> None:
+    nothing = confusion_matrix(torch.full((4,), IGNORE), torch.zeros(4, dtype=torch.int64), 3)
+    assert int(nothing.sum()) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        scores = summarise(nothing.numpy())
+    assert np.isnan(scores["miou"])
+    assert scores["pixel_accuracy"] == 0.0
+
+
+def test_mean_and_sd() -> None:
+    assert mean_and_sd([70.0]) == (70.0, 0.0)
+    mean, deviation = mean_and_sd([1.0, 2.0, 4.0])
+    assert mean == pytest.approx(7 / 3)
+    assert deviation == pytest.approx(((16 + 1 + 25) / 9 / 2) ** 0.5)
+    assert np.isnan(mean_and_sd([1.0, float("nan")])).all()

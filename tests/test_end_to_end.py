@@ -1,0 +1,138 @@
+"""The whole pipeline through the real `dvc repro`, on a configuration small enough for a test."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+ENV = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_AUTHOR_NAME": "test",
+    "GIT_AUTHOR_EMAIL": "test@example.invalid",
+    "GIT_COMMITTER_NAME": "test",
+    "GIT_COMMITTER_EMAIL": "test@example.invalid",
+    "OMP_NUM_THREADS": "2",
+}
+TINY = {
+    "download.shapes.strong": 8,
+    "download.shapes.weak": 16,
+    "download.shapes.val": 8,
+    "cam.width": 8,
+    "cam.optimiser.iterations": 6,
+    "cam.optimiser.batch_size": 4,
+    "dsrg.width": 8,
+    "dsrg.optimiser.iterations": 4,
+    "dsrg.optimiser.batch_size": 4,
+    "train.iterations": 4,
+    "train.batch_size": 4,
+    "train.neck_width": 8,
+    "train.validations": 2,
+    "report.rows": 2,
+    "variants": ["strong", "dual"],
+    "neck_n": 3,
+}
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str, cwd: Path) -> str:
+    """Run a command that must succeed; its standard output and error together."""
+    done = subprocess.run(
+        command, cwd=cwd, env=ENV, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+    return done.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    """Names of the stages DVC ran, in order."""
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh repository with the project's files and tiny params, `dvc repro` already run."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("pipeline", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for key, value in TINY.items():
+        *parents, last = key.split(".")
+        block = params
+        for parent in parents:
+            block = block[parent]
+        block[last] = value
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    run("git", "init", "-q", "-b", "main", cwd=folder)
+    run("dvc", "init", "-q", cwd=folder)
+    output = run("dvc", "repro", cwd=folder)
+    (folder / ".git" / "repro.txt").write_text(output, "utf-8")
+    run("git", "add", "-A", cwd=folder)
+    run("git", "commit", "-qm", "results", cwd=folder)
+    return folder
+
+
+def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
+    ran = stages_run((clone / ".git" / "repro.txt").read_text("utf-8"))
+    assert ran[0] == "download"
+    assert ran[-1] == "report"
+    assert set(ran) == {
+        *("download", "seeds", "dsrg", "proxy", "split"),
+        *("train@strong-0", "train@dual-0", "evaluate@strong", "evaluate@dual", "report"),
+    }
+    metrics = json.loads((clone / "results/dual/metrics.json").read_text("utf-8"))
+    assert set(metrics) == {"miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou"}
+    assert 0 <= metrics["miou"] <= 100
+    assert len(list((clone / "data/proxy/masks").glob("*.png"))) == 24
+    assert len(list((clone / "results/dual/predictions").glob("*.png"))) == 8
+    assert "dual" in (clone / "report/index.html").read_text("utf-8")
+
+
+def test_git_holds_the_metrics_and_nothing_heavy(clone: Path) -> None:
+    tracked = run("git", "ls-files", cwd=clone).split()
+    assert "results/dual/metrics.json" in tracked
+    assert not [name for name in tracked if name.startswith("data/") or name.endswith(".png")]
+
+
+def test_repro_again_does_nothing(clone: Path) -> None:
+    assert stages_run(run("dvc", "repro", cwd=clone)) == []
+
+
+def test_neck_n_reruns_dual_alone(clone: Path) -> None:
+    output = run("dvc", "exp", "run", "-S", "neck_n=1", cwd=clone)
+    assert stages_run(output) == ["split", "train@dual-0", "evaluate@dual", "report"]
+    assert "neck_n" in run("dvc", "exp", "show", "--no-pager", "--csv", cwd=clone)
+    run("git", "checkout", "-q", ".", cwd=clone)
+    run("dvc", "checkout", "-q", cwd=clone)
+
+
+def test_experiment_in_a_temporary_copy(clone: Path) -> None:
+    """DVC copies the repository; the copy must run its own code on its own files."""
+    output = run("dvc", "exp", "run", "--temp", "-S", "evaluate.batch_size=3", cwd=clone)
+    assert "evaluate@dual" in stages_run(output)
+    assert "batch_size: 3" not in (clone / "params.yaml").read_text("utf-8")
+
+
+def test_a_typo_in_params_is_refused_before_any_work(clone: Path) -> None:
+    done = subprocess.run(
+        ["dvc", "exp", "run", "-S", "neck_n=seven"],
+        cwd=clone, env=ENV, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "neck_n" in done.stdout + done.stderr
+    run("git", "checkout", "-q", ".", cwd=clone)
+    run("dvc", "checkout", "-q", cwd=clone)
