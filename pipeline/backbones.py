@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
 
@@ -194,23 +195,25 @@ def _read_state(name: str, weights: str) -> dict[str, Tensor]:
             raise UserError(
                 f"backbone_weights: {path} is not there; give a file, imagenet, classifier or none"
             )
+        state = _read_checkpoint(path)
         if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
             prefix = "backbone.body."
             return {
                 key.removeprefix(prefix): value
-                for key, value in load_file(path).items()
+                for key, value in state.items()
                 if key.startswith(prefix)
             }
-        state = _read_checkpoint(path)
     return {key.removeprefix("features."): value for key, value in state.items()}
 
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     """A plain tensor file; pickled code in it is refused by torch."""
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise UserError(f"backbone_weights: {path} is no plain tensor file ({error})") from error
+    if not isinstance(state, dict):
+        raise UserError(f"backbone_weights: {path} holds no named tensors")
     return state

@@ -23,7 +23,9 @@ def test_the_stages_are_the_eight_of_the_design() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_the_import_closure(stage: str) -> None:
-    listed = [d for d in dvc_yaml()["stages"][stage]["deps"] if d.startswith(("pipeline", "stages"))]
+    listed = [
+        d for d in dvc_yaml()["stages"][stage]["deps"] if d.startswith(("pipeline", "stages"))
+    ]
     covered: set[str] = set()
     for dep in listed:
         path = ROOT / dep

@@ -1,0 +1,274 @@
+"""Backbones: grids, where grid points lie, torchvision's own weights, frozen batch norm."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torchvision import models
+
+from pipeline.backbones import BUILDERS, Backbone, build_backbone
+from pipeline.cam import CamNet
+from pipeline.errors import UserError
+from pipeline.start import plain_state
+
+NAMES = sorted(BUILDERS)
+SIZES = [(321, 321), (328, 328), (64, 64), (65, 65), (47, 90), (241, 33), (1, 7)]
+TORCHVISION = {
+    "vgg16": models.vgg16,
+    "resnet101": models.resnet101,
+    "squeezenet1_0": models.squeezenet1_0,
+}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def shapes_only(request: pytest.FixtureRequest) -> Backbone:
+    """A backbone on torch's meta device: it computes shapes and nothing else."""
+    with torch.device("meta"):
+        return Backbone(*BUILDERS[request.param]()).eval()
+
+
+# --- the grid -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_grid_is_the_size_over_the_stride_rounded_up(
+    shapes_only: Backbone, size: tuple[int, int]
+) -> None:
+    geometry = shapes_only.geometry
+    grid = tuple(-(-side // geometry.stride) for side in size)
+    seen: list[torch.Size] = []
+    layer = shapes_only.body.get_submodule(geometry.saliency)
+    hook = layer.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    features = shapes_only(torch.empty(2, 3, *size, device="meta"))
+    hook.remove()
+    assert features.shape == (2, geometry.channels, *grid)
+    assert seen[0][-2:] == grid  # saliency needs no interpolation
+
+
+def only_centre_taps(body: nn.Module) -> nn.Module:
+    """Convolutions that look at one pixel, average poolings: what is left is where a point lies."""
+    for module in body.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.MaxPool2d):
+                pool = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
+                setattr(module, name, pool)
+            elif isinstance(child, nn.Conv2d):
+                nn.init.zeros_(child.weight)
+                middle = child.kernel_size[0] // 2
+                child.weight.data[:, :, middle, middle] = 1.0 / child.in_channels
+                if child.bias is not None:
+                    nn.init.zeros_(child.bias)
+    return body
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_grid_points_lie_where_the_geometry_says(name: str) -> None:
+    body, geometry = BUILDERS[name]()
+    body = only_centre_taps(body).eval()
+    image = torch.ones(1, 3, 41, 41, requires_grad=True)
+    features = body(image)
+    expected = 0.0 if geometry.corner else (geometry.stride - 1) / 2
+    for y, x in ((1, 2), (3, 3)):
+        (weight,) = torch.autograd.grad(features[0, :, y, x].sum(), image, retain_graph=True)
+        place = weight.sum(dim=(0, 1)) / weight.sum()
+        steps = torch.arange(41.0)
+        found = [float(place.sum(dim=1) @ steps), float(place.sum(dim=0) @ steps)]
+        wanted = [geometry.stride * y + expected, geometry.stride * x + expected]
+        assert found == pytest.approx(wanted, abs=1e-3)
+
+
+# --- torchvision's weights ----------------------------------------------------------------------
+
+
+def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Tensor]:
+    """A state dict with torchvision's keys and shapes; unused layers take no room in a file."""
+    torch.manual_seed(seed)
+    with torch.device("meta"):
+        wanted = model(weights=None).state_dict()
+    state = {}
+    for key, tensor in wanted.items():
+        if key.startswith(("classifier.", "fc.")):
+            state[key] = torch.zeros(1).expand(tensor.shape)
+        elif key.endswith("num_batches_tracked"):
+            state[key] = torch.tensor(7)
+        elif key.endswith("running_var"):
+            state[key] = torch.rand(tensor.shape) + 0.5
+        else:
+            fan = tensor[0].numel() if tensor.ndim == 4 else 100
+            state[key] = torch.randn(tensor.shape) * (2 / fan) ** 0.5
+    return state
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files as torchvision would have them in its cache."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name, model in TORCHVISION.items():
+        torch.save(random_state(model), folder / f"{name}.pth")
+    return {name: folder / f"{name}.pth" for name in TORCHVISION}
+
+
+@pytest.mark.parametrize("name", sorted(TORCHVISION))
+def test_every_tensor_comes_from_torchvisions_file(name: str, checkpoints: dict[str, Path]) -> None:
+    backbone = build_backbone(name, str(checkpoints[name]))
+    stored = torch.load(checkpoints[name], weights_only=True)
+    ours = backbone.body.state_dict()
+    unused = {k for k in stored if k.removeprefix("features.") not in ours}
+    assert all(key.startswith(("classifier.", "fc.")) for key in unused)
+    for key, tensor in stored.items():
+        if key not in unused:
+            assert torch.equal(ours[key.removeprefix("features.")], tensor), key
+
+
+def test_vgg16_is_torchvisions_up_to_the_fourth_pooling(checkpoints: dict[str, Path]) -> None:
+    ours = build_backbone("vgg16", str(checkpoints["vgg16"])).body
+    with torch.device("meta"):
+        theirs = nn.Sequential(*models.vgg16(weights=None).features[:23])
+    theirs = theirs.to_empty(device="cpu")
+    stored = torch.load(checkpoints["vgg16"], weights_only=True)
+    theirs.load_state_dict(
+        {k.removeprefix("features."): v for k, v in stored.items() if k.startswith("features.")},
+        strict=False,
+    )
+    image = torch.randn(1, 3, 40, 24)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours[:23](image), theirs(image))
+
+
+def test_vgg16_drops_two_poolings_and_dilates_conv5() -> None:
+    with torch.device("meta"):
+        body, _ = BUILDERS["vgg16"]()
+    assert sum(isinstance(layer, nn.MaxPool2d) for layer in body) == 3
+    dilations = [layer.dilation[0] for layer in body if isinstance(layer, nn.Conv2d)]
+    assert dilations == [1] * 10 + [2] * 3
+
+
+def test_resnet_holds_the_plain_network_at_every_fourth_point(
+    checkpoints: dict[str, Path],
+) -> None:
+    """Dilation instead of stride: the plain network's output is among the dense one's points."""
+    ours = build_backbone("resnet101", str(checkpoints["resnet101"])).eval()
+    with torch.device("meta"):
+        theirs = models.resnet101(weights=None)
+    theirs = theirs.to_empty(device="cpu").eval()
+    theirs.load_state_dict(torch.load(checkpoints["resnet101"], weights_only=True))
+    theirs.avgpool, theirs.fc = nn.Identity(), nn.Identity()
+    image = torch.randn(1, 3, 65, 33)
+    with torch.inference_mode():
+        dense = ours(image)[:, :, ::4, ::4]
+        plain = theirs(image).view_as(dense)
+    assert float(plain.std()) > 0
+    torch.testing.assert_close(dense, plain, rtol=1e-3, atol=1e-3 * float(plain.std()))
+
+
+def test_the_narrow_network_comes_from_a_file_of_this_project(tmp_path: Path) -> None:
+    first = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8)
+    save_file(plain_state(first), tmp_path / "classifier.safetensors")
+    second = build_backbone("vgg16_narrow", str(tmp_path / "classifier.safetensors"))
+    stored, loaded = first.backbone.body.state_dict(), second.body.state_dict()
+    assert stored.keys() == loaded.keys()
+    assert all(torch.equal(stored[key], loaded[key]) for key in stored)
+
+
+def test_random_weights_follow_he() -> None:
+    torch.manual_seed(0)
+    body = build_backbone("vgg16_narrow", "none").body
+    for layer in body:
+        if isinstance(layer, nn.Conv2d) and layer.in_channels > 3:
+            fan = layer.in_channels * 9
+            assert float(layer.weight.detach().std()) == pytest.approx((2 / fan) ** 0.5, rel=0.05)
+
+
+# --- files that are not what they should be -----------------------------------------------------
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.pth is not there"):
+        build_backbone("vgg16_narrow", str(tmp_path / "nothing.pth"))
+
+
+def test_another_architecture_is_refused_and_a_tensor_named(
+    checkpoints: dict[str, Path],
+) -> None:
+    with pytest.raises(UserError, match=r"tensor 'bn1\.bias' is missing"):
+        build_backbone("resnet101", str(checkpoints["squeezenet1_0"]))
+    with pytest.raises(UserError, match=r"does not hold vgg16_narrow: tensor '1\.bias' is missing"):
+        build_backbone("vgg16_narrow", str(checkpoints["vgg16"]))
+
+
+def test_another_width_is_refused_and_a_tensor_named(tmp_path: Path) -> None:
+    state = plain_state(CamNet(build_backbone("vgg16_narrow", "none"), 5, 8))
+    state["backbone.body.3.weight"] = torch.zeros(9, 9, 3, 3)
+    save_file(state, tmp_path / "wide.safetensors")
+    with pytest.raises(UserError, match=r"tensor '3\.weight' is of another shape"):
+        build_backbone("vgg16_narrow", str(tmp_path / "wide.safetensors"))
+
+
+class Trap:
+    """Unpickling this would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.write_text, (self.path, "sprung")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickled_code_is_refused_and_not_run(tmp_path: Path, zipped: bool) -> None:
+    trap = {"features.0.weight": Trap(tmp_path / "sprung")}
+    if zipped:
+        torch.save(trap, tmp_path / "trap.pth")
+    else:
+        (tmp_path / "trap.pth").write_bytes(pickle.dumps(trap, protocol=2))
+    with pytest.raises(UserError, match=r"trap\.pth is no plain tensor file"):
+        build_backbone("vgg16_narrow", str(tmp_path / "trap.pth"))
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"no weights at all, but text"])
+def test_files_of_another_kind(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"odd{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"odd\..* is no plain tensor file"):
+        build_backbone("vgg16_narrow", str(path))
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), [torch.zeros(3)], {"epoch": 3}])
+def test_tensor_files_that_hold_no_network(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(UserError, match=r"odd\.pth"):
+        build_backbone("vgg16_narrow", str(tmp_path / "odd.pth"))
+
+
+# --- batch norm ---------------------------------------------------------------------------------
+
+
+def test_batch_norm_stays_frozen_while_training() -> None:
+    backbone = build_backbone("vgg16_narrow", "none")
+    outer = nn.Sequential(backbone, nn.Dropout(0.5)).train()
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) == 13
+    assert outer[1].training
+    assert not any(norm.training for norm in norms)
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    images = torch.randn(2, 3, 16, 16)
+    together = backbone(images)
+    torch.testing.assert_close(together[:1], backbone(images[:1]))  # images do not mix
+    assert all(torch.equal(before[key], value) for key, value in backbone.state_dict().items())
+    together.sum().backward()
+    assert all(norm.weight.grad is not None for norm in norms)  # scale and shift still learn
+
+
+def test_batch_norm_learns_while_pretraining() -> None:
+    backbone = build_backbone("vgg16_narrow", "none", train_norm=True).train()
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert all(norm.training for norm in norms)
+    backbone(torch.randn(2, 3, 16, 16))
+    assert all(float(norm.running_mean.abs().sum()) > 0 for norm in norms)
+    assert not any(norm.training for norm in backbone.eval().modules())
