@@ -21,4 +21,5 @@ def seed_everything(*seed: int) -> None:
 
 def rng(*key: int) -> np.random.Generator:
     """An independent generator for a key, such as (seed, step, slot): order does not matter."""
-    return np.random.default_rng(np.random.SeedSequence(key))
+    # The length goes in, too: numpy fills short keys with zeros, so (1, 2) would equal (1, 2, 0).
+    return np.random.default_rng(np.random.SeedSequence((len(key), *key)))

@@ -97,7 +97,7 @@ class Dsrg(Block):
     image_size: Positive
     width: Positive
     dropout: Portion
-    dilations: list[Positive]
+    dilations: Annotated[list[Positive], Field(min_length=1)]
     theta_foreground: Share
     theta_background: Share
     crf: Crf
@@ -108,7 +108,7 @@ class Proxy(Block):
     """Stage proxy: multi-scale inference and the CRF at full resolution."""
 
     image_size: Positive
-    scales: list[Rate]
+    scales: Annotated[list[Rate], Field(min_length=1)]
     crf: Crf
 
 
@@ -181,6 +181,8 @@ class Params(Block):
         for key, block in (("cam", self.cam), ("train", self.train)):
             if block.scale_min > block.scale_max:
                 raise ValueError(f"{key}.scale_min: must not be above {key}.scale_max")
+        if self.dsrg.image_size != self.cam.image_size:
+            raise ValueError("dsrg.image_size: must be cam.image_size, on whose grid the seeds lie")
         if self.train.decay_epoch > self.train.epochs:
             raise ValueError("train.decay_epoch: must not be above train.epochs")
         if self.backbone == "vgg16_narrow" and self.backbone_weights == "imagenet":

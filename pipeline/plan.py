@@ -96,6 +96,8 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[
         mask = manifest.path(row.mask) if labels == "mask" else proxy_path(image_id, proxies)
         if labels == "mask" and not row.mask:
             raise UserError(f"{plan.variant} wants the mask of {image_id!r}, which has none")
+        if labels == "proxy" and not mask.exists():
+            raise UserError(f"{mask} is not there: run `python -m stages.proxy` first")
         return manifest.path(row.image), mask
 
     streams = []

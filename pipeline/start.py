@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -38,5 +39,5 @@ def load_network(network: nn.Module, path: Path) -> None:
         raise UserError(f"{path} is not there: run the stage that makes it, or `dvc repro`")
     try:
         network.load_state_dict(load_file(path))
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise UserError(f"{path} does not fit the network in params.yaml: {error}") from error

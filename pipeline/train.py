@@ -60,7 +60,7 @@ def train_network(
         classes=classes,
         workers=train.workers,
     )
-    validate_every = steps // train.validations if train.validations else steps + 1
+    validate_every = max(1, steps // train.validations) if train.validations else steps + 1
     log_every = max(1, steps // 100)
     loss_sum = torch.zeros((), device=device)
     with Curves(folder) as curves:

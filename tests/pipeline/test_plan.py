@@ -1,0 +1,127 @@
+"""Plans: who is taught by what, and what a change of neck_n touches."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.manifest import Manifest, Row, make_classes
+from pipeline.plan import (
+    Plan,
+    list_hash,
+    make_plan,
+    proxy_path,
+    read_plan,
+    stream_pairs,
+    write_plans,
+)
+from pipeline.variants import VARIANTS
+
+STRONG, WEAK = ("s1", "s2"), ("w1", "w2", "w3")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Manifest:
+    """Strong images with masks, weak ones without, proxies for all."""
+    rows = [Row(i, f"images/{i}.png", f"masks/{i}.png", "strong", (1,), 8, 8) for i in STRONG]
+    rows += [Row(i, f"@root/{i}.jpg", "", "weak", (1,), 8, 8) for i in WEAK]
+    (tmp_path / "proxy" / "masks").mkdir(parents=True)
+    for row in rows:
+        proxy_path(row.id, tmp_path / "proxy").write_bytes(b"")
+    folder, root = tmp_path / "dataset", tmp_path / "raw"
+    return Manifest(tuple(rows), make_classes(["background", "cat"]), folder, root)
+
+
+def plans(neck_n: int = 1) -> list[Plan]:
+    return [make_plan(variant, neck_n, STRONG, WEAK) for variant in VARIANTS]
+
+
+def labels(manifest: Manifest, tmp_path: Path, variant: str) -> list[list[tuple[str, str]]]:
+    """(image id, mask or proxy) of every stream."""
+    streams = stream_pairs(manifest, make_plan(variant, 1, STRONG, WEAK), tmp_path / "proxy")
+    return [
+        [(image.stem, "mask" if mask.parts[-3] == "dataset" else "proxy") for image, mask in pairs]
+        for pairs in streams
+    ]
+
+
+def test_who_is_taught_by_what(images: Manifest, tmp_path: Path) -> None:
+    masks = [(i, "mask") for i in STRONG]
+    proxies = [(i, "proxy") for i in WEAK]
+    assert labels(images, tmp_path, "weak") == [[*((i, "proxy") for i in STRONG), *proxies]]
+    assert labels(images, tmp_path, "mixed") == [[*masks, *proxies]]
+    assert labels(images, tmp_path, "strong") == [masks]
+    assert labels(images, tmp_path, "dual") == [masks, proxies]
+
+
+def test_files_are_the_manifests_and_the_proxies(images: Manifest, tmp_path: Path) -> None:
+    (strong, weak) = stream_pairs(images, make_plan("dual", 1, STRONG, WEAK), tmp_path / "proxy")
+    assert strong[0] == (
+        tmp_path / "dataset" / "images" / "s1.png",
+        tmp_path / "dataset" / "masks" / "s1.png",
+    )
+    assert weak[0] == (tmp_path / "raw" / "w1.jpg", tmp_path / "proxy" / "masks" / "w1.png")
+
+
+def test_no_true_mask_of_a_weak_image_is_ever_used(images: Manifest, tmp_path: Path) -> None:
+    """The rendered data set has masks of weak images, too; training must not see them."""
+    rows = tuple(replace(row, mask=f"masks/{row.id}.png") for row in images.rows)
+    for variant in VARIANTS:
+        for stream in labels(replace(images, rows=rows), tmp_path, variant):
+            assert not [i for i, kind in stream if kind == "mask" and i in WEAK]
+
+
+def test_a_strong_image_without_mask_is_named(images: Manifest, tmp_path: Path) -> None:
+    plan = make_plan("strong", 1, [*STRONG, "w1"], WEAK[1:])
+    with pytest.raises(UserError, match=r"strong wants the mask of 'w1', which has none"):
+        stream_pairs(images, plan, tmp_path / "proxy")
+
+
+def test_a_missing_proxy_is_named_before_training(images: Manifest, tmp_path: Path) -> None:
+    proxy_path("w2", tmp_path / "proxy").unlink()
+    stream_pairs(images, make_plan("strong", 1, STRONG, WEAK), tmp_path / "proxy")
+    with pytest.raises(UserError, match=r"w2\.png is not there"):
+        stream_pairs(images, make_plan("dual", 1, STRONG, WEAK), tmp_path / "proxy")
+
+
+@pytest.mark.parametrize("neck_n", range(4))
+def test_neck_n_touches_dual_alone(tmp_path: Path, neck_n: int) -> None:
+    for folder, n in ((tmp_path / "a", 2), (tmp_path / "b", neck_n)):
+        folder.mkdir()
+        write_plans(folder, plans(n))
+    for variant in VARIANTS:
+        one, two = ((tmp_path / f / "plans" / f"{variant}.json").read_bytes() for f in "ab")
+        assert (one == two) == (variant != "dual" or neck_n == 2)
+    for name in ("strong.txt", "weak.txt"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_plans(tmp_path, plans())
+    for plan in plans():
+        assert read_plan(tmp_path, plan.variant) == plan
+    assert (tmp_path / "weak.txt").read_bytes() == b"w1\nw2\nw3\n"
+    stored = json.loads((tmp_path / "plans" / "dual.json").read_text())
+    assert stored["weak"] == {"images": 3, "sha256": hashlib.sha256(b"w1\nw2\nw3").hexdigest()}
+
+
+def test_a_variant_without_plan_is_named(tmp_path: Path) -> None:
+    write_plans(tmp_path, plans()[:1])
+    with pytest.raises(UserError, match="add 'dual' to variants"):
+        read_plan(tmp_path, "dual")
+
+
+@pytest.mark.parametrize("text", ["s1\n", "s2\ns1\n", "s1\ns2\ns3\n", ""])
+def test_a_list_changed_by_hand_is_refused(tmp_path: Path, text: str) -> None:
+    write_plans(tmp_path, plans())
+    (tmp_path / "strong.txt").write_text(text)
+    with pytest.raises(UserError, match=r"strong\.txt was changed after the split"):
+        read_plan(tmp_path, "dual")
+
+
+def test_list_hash_tells_order_and_content() -> None:
+    hashes = {list_hash(ids) for ids in (["a", "b"], ["b", "a"], ["a"], ["ab"], [])}
+    assert len(hashes) == 5

@@ -1,0 +1,152 @@
+"""Batches: halves, passes, oversampling, and the same bytes whoever decodes them."""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pipeline import sampling
+from pipeline.augment import View
+from pipeline.device import rng
+from pipeline.errors import UserError
+from pipeline.sampling import BatchPlan, LabelledImages, Pair, batches, endless_order
+
+VIEW = View(16, 0.8, 1.3)
+
+
+@pytest.fixture
+def streams(tmp_path: Path) -> list[list[Pair]]:
+    """Three strong and seven weak images of noise; each mask is filled with its image's number."""
+    pairs = []
+    for number in range(10):
+        noise = np.random.default_rng(number).integers(0, 256, (20, 24, 3)).astype(np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+        Image.new("L", (24, 20), number).save(tmp_path / f"mask{number}.png")
+        pairs.append((tmp_path / f"{number}.png", tmp_path / f"mask{number}.png"))
+    return [pairs[:3], pairs[3:]]
+
+
+def made(streams: list[list[Pair]], steps: int = 5, **changes: int) -> list[tuple[Tensor, Tensor]]:
+    settings = {"seed": 0, "workers": 0, **changes}
+    return list(batches(streams, (2, 2), steps=steps, view=VIEW, classes=10, **settings))
+
+
+# --- which images -------------------------------------------------------------------------------
+
+
+def test_every_index_comes_once_in_every_pass() -> None:
+    for count in (1, 5, 12):
+        drawn = list(islice(endless_order(count, seed=3, stream=0), 4 * count))
+        for first in range(0, len(drawn), count):
+            assert sorted(drawn[first : first + count]) == list(range(count))
+    passes = {tuple(drawn[first : first + 12]) for first in range(0, 48, 12)}
+    assert len(passes) == 4  # in another order each time
+
+
+def test_batches_are_halves_and_the_short_list_is_seen_more_often() -> None:
+    plan = BatchPlan(counts=(6, 30), sizes=(3, 3), steps=10, seed=0)
+    drawn = list(plan)
+    assert len(plan) == len(drawn) == 10
+    for batch in drawn:
+        assert [item.stream for item in batch] == [0, 0, 0, 1, 1, 1]
+    seen = Counter((item.stream, item.index) for batch in drawn for item in batch)
+    assert seen == Counter({(0, i): 5 for i in range(6)} | {(1, i): 1 for i in range(30)})
+
+
+def test_uneven_sizes_and_lists_shorter_than_their_half() -> None:
+    drawn = list(BatchPlan(counts=(1, 4), sizes=(3, 1), steps=4, seed=0))
+    assert all([item.stream for item in batch] == [0, 0, 0, 1] for batch in drawn)
+    assert {item.index for batch in drawn for item in batch[:3]} == {0}
+    assert sorted(batch[3].index for batch in drawn) == [0, 1, 2, 3]
+
+
+def test_seeds_and_streams_are_shuffled_apart() -> None:
+    def order(seed: int, stream: int) -> tuple[int, ...]:
+        return tuple(islice(endless_order(20, seed, stream), 20))
+
+    orders = {order(seed, stream) for seed in range(4) for stream in range(3)}
+    assert len(orders) == 12
+    assert order(2, 1) == order(2, 1)
+
+
+def test_a_stream_does_not_depend_on_the_others() -> None:
+    """Swapping the weak list for a longer one leaves the strong half as it was."""
+    first = BatchPlan(counts=(6, 30), sizes=(2, 2), steps=9, seed=1)
+    second = BatchPlan(counts=(6, 400), sizes=(2, 2), steps=9, seed=1)
+    for a, b in zip(first, second, strict=True):
+        assert a[:2] == b[:2]
+        assert [item.key for item in a] == [item.key for item in b]
+
+
+def test_a_plan_can_be_read_twice() -> None:
+    plan = BatchPlan(counts=(6, 30), sizes=(2, 2), steps=9, seed=1)
+    assert list(plan) == list(plan)
+
+
+def test_every_item_has_its_own_random_key() -> None:
+    drawn = list(BatchPlan(counts=(6, 30), sizes=(4, 4), steps=50, seed=0))
+    keys = [item.key for batch in drawn for item in batch]
+    assert len(set(keys)) == len(keys) == 400
+    firsts = {float(rng(*key).random()) for key in keys}
+    assert len(firsts) == 400
+
+
+# --- as tensors ---------------------------------------------------------------------------------
+
+
+def test_shapes_and_halves(streams: list[list[Pair]]) -> None:
+    for images, masks in made(streams):
+        assert images.shape == (4, 3, 16, 16)
+        assert masks.shape == (4, 16, 16)
+        assert images.dtype == masks.dtype == torch.uint8
+        numbers = [int(mask[mask != 255][0]) for mask in masks]
+        assert all(number < 3 for number in numbers[:2])
+        assert all(3 <= number < 10 for number in numbers[2:])
+
+
+def same(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> bool:
+    pairs = zip(a, b, strict=True)
+    return all(torch.equal(x, y) for one, two in pairs for x, y in zip(one, two, strict=True))
+
+
+def test_workers_do_not_change_a_byte(streams: list[list[Pair]]) -> None:
+    assert same(made(streams, workers=0), made(streams, workers=2))
+
+
+def test_seed_decides_and_length_does_not(streams: list[list[Pair]]) -> None:
+    assert same(made(streams, seed=4), made(streams, seed=4))
+    assert not same(made(streams, seed=4), made(streams, seed=5))
+    assert same(made(streams, steps=2), made(streams, steps=5)[:2])
+
+
+def test_without_memory_to_spare_the_batches_are_the_same(
+    streams: list[list[Pair]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plenty = made(streams)
+    opened: list[Path] = []
+    real = sampling.read_image
+
+    def counting(path: Path) -> Image.Image:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(sampling, "read_image", counting)
+    assert same(plenty, made(streams))
+    assert len(opened) == len(set(opened))  # each file once
+    opened.clear()
+    monkeypatch.setattr(LabelledImages, "CACHE_BYTES", 4 * 24 * 20 * 2 + 1)
+    assert same(plenty, made(streams))
+    counts = Counter(opened)
+    assert sorted(counts.values())[:2] == [1, 1]  # two images stayed in memory
+    assert sum(counts.values()) > len(counts)
+
+
+def test_a_mask_past_the_classes_is_named(streams: list[list[Pair]]) -> None:
+    Image.new("L", (24, 20), 10).save(streams[1][0][1])
+    with pytest.raises(UserError, match=r"mask3\.png holds the class index 10"):
+        made(streams)
