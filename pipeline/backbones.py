@@ -63,7 +63,7 @@ def _vgg16() -> tuple[nn.Module, Geometry]:
     """VGG16 without its fully-connected layers; pool4 and pool5 dropped, conv5 dilated by 2."""
     layers: list[nn.Module] = []
     poolings = 0
-    for layer in models.vgg16(weights=None).features:
+    for layer in models.vgg.make_layers(models.vgg.cfgs["D"]):
         if isinstance(layer, nn.MaxPool2d):
             poolings += 1
             # Kept as Identity where dropped, so that torchvision's layer numbers stay valid.

@@ -119,7 +119,10 @@ def place_seeds(
     areas = []
     for tag in tags:
         map_hw = maps_Chw[tag - 1]
-        above = map_hw > threshold * map_hw.max() if map_hw.max() > 0 else map_hw == map_hw.max()
+        above = map_hw > threshold * map_hw.max()
+        if map_hw.max() <= 0:
+            # No response at all: one seed, so that no tag of an image is lost.
+            above = np.arange(map_hw.size).reshape(map_hw.shape) == map_hw.argmax()
         areas.append((int(above.sum()), tag, above))
     for _, tag, above in sorted(areas, key=lambda entry: (-entry[0], entry[1])):
         seeds[above] = tag

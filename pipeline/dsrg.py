@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -77,14 +78,13 @@ def build_dsrg(params: Params, classes: int, weights: str) -> DsrgNet:
 
 
 def crf_weights(crf: Crf, classes: int) -> CrfWeights:
-    """The training CRF's weights, kept at the confidence gate they form for 21 classes.
+    """The training CRF's weights; above 21 classes they grow with their number.
 
     DSRG feeds the CRF -p. Its mean field starts to move only where the pairwise weight over the
-    number of classes outdoes the softmax's slope, so the same weights that wait for p of about
-    0.3 at 21 classes flip at once for 8 and never for 81 (COCO). Scaling them with the number of
-    classes keeps the gate where it is (docs/choices.md).
+    number of classes outdoes the softmax's slope: at 21 classes from p of about 0.3, at 81 (COCO)
+    never, unless the weights grow alike (docs/choices.md).
     """
-    scale = classes / CALIBRATED_FOR
+    scale = max(1.0, classes / CALIBRATED_FOR)
     return CrfWeights(
         bilateral=crf.bilateral * scale,
         gaussian=crf.gaussian * scale,
@@ -146,6 +146,21 @@ def train_dsrg(
     return {key: float(np.mean([row[key] for row in last])) for key in history[0] if key != "step"}
 
 
+def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
+    """CRF posterior of probabilities under the unary -p, behind the gate of 21 classes.
+
+    With fewer classes the same weights would let every pixel pass at once, so the missing ones
+    are added with probability 0 and what falls to them is lost, like an untagged class's share.
+
+    Returns:
+        tensor with shape (B, C, h, w).
+    """
+    classes = p_BChw.shape[1]
+    phantoms = max(0, CALIBRATED_FOR - classes)
+    unary_BChw = F.pad(-p_BChw, (0, 0, 0, 0, 0, phantoms))
+    return dense_crf(unary_BChw, image_B3hw, weights)[:, :classes]
+
+
 def dsrg_terms(
     network: DsrgNet,
     images_B3HW: Tensor,
@@ -164,7 +179,7 @@ def dsrg_terms(
     p_BChw = floored_softmax(network(normalise(images_B3HW)))
     h, w = p_BChw.shape[-2:]
     small_B3hw = downsample(images_B3HW, (h, w), network.backbone.geometry).float()
-    q_BChw = dense_crf(-p_BChw.detach(), small_B3hw, weights)
+    q_BChw = refine(p_BChw.detach(), small_B3hw, weights)
     grown_Bhw = grow(
         seeds_Bhw,
         q_BChw,

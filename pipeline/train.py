@@ -60,7 +60,7 @@ def train_network(
         classes=classes,
         workers=train.workers,
     )
-    validate_every = max(1, steps // train.validations) if train.validations else steps + 1
+    validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
     log_every = max(1, steps // 100)
     loss_sum = torch.zeros((), device=device)
     with Curves(folder) as curves:
@@ -80,7 +80,7 @@ def train_network(
             if step % log_every == 0:
                 curves.log(step, loss=float(loss_sum) / log_every)
                 loss_sum.zero_()
-            if step % validate_every == 0:
+            if step in validate_at:
                 confusion = confusion_of(network, manifest, params.evaluate.batch_size)
                 curves.log(step, val_miou=summarise(confusion)["miou"])
                 network.train()

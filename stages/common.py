@@ -3,17 +3,25 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
 from pipeline.errors import UserError
-from pipeline.paths import PARAMS
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="The params file to read.")]
-DEFAULT_PARAMS = PARAMS
 
 P = ParamSpec("P")
+
+
+def read_params(path: Path) -> "Params":
+    """Check params.yaml first of all: a mistake in it is told before anything heavy is imported."""
+    from pipeline.params import load_params
+
+    return load_params(path)
 
 
 def stage(main: Callable[P, None]) -> Callable[P, None]:

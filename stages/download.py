@@ -3,17 +3,17 @@
 import typer
 
 from pipeline.paths import DATASET, PARAMS, RECORDS
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """Render, download or read the data set; write one manifest for all kinds."""
+    params = read_params(params_file)
+
     from pipeline.download import download
-    from pipeline.params import load_params
     from pipeline.record import write_record
 
-    params = load_params(params_file)
     counts = download(params, DATASET)
     write_record(RECORDS / "download.json", summary=counts)
     typer.echo(f"{params.dataset}: " + ", ".join(f"{n} {split}" for split, n in counts.items()))

@@ -3,20 +3,20 @@
 import typer
 
 from pipeline.paths import DSRG, PARAMS, RECORDS, SEEDS
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """Seeded region growing inside the training loop of a segmentation network."""
+    params = read_params(params_file)
+
     from pipeline.atomic import whole_folder
     from pipeline.dsrg import train_dsrg
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.record import write_record
     from pipeline.seeds import read_seeds
 
-    params = load_params(params_file)
     manifest = open_manifest(params)
     with whole_folder(DSRG) as folder:
         summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), folder)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.paths import MODELS, PARAMS, RECORDS, RESULTS, SPLIT
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
@@ -14,13 +14,13 @@ def main(
     params_file: ParamsFile = PARAMS,
 ) -> None:
     """Full images, strong branch only, one confusion matrix a network."""
+    params = read_params(params_file)
+
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.plan import read_plan
     from pipeline.record import write_record
     from pipeline.score import evaluate_variant
 
-    params = load_params(params_file)
     folder = RESULTS / variant
     metrics = evaluate_variant(
         params, open_manifest(params), read_plan(SPLIT, variant), MODELS, folder

@@ -3,20 +3,20 @@
 import typer
 
 from pipeline.paths import DSRG, PARAMS, PROXY, RECORDS, SEEDS
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """Multi-scale inference, full-resolution CRF, argmax within the image's tags."""
+    params = read_params(params_file)
+
     from pipeline.atomic import whole_folder
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.proxy import load_dsrg, write_proxies
     from pipeline.quality import measure
     from pipeline.record import write_record
 
-    params = load_params(params_file)
     manifest = open_manifest(params)
     network = load_dsrg(params, manifest, DSRG)
     with whole_folder(PROXY) as folder:

@@ -3,18 +3,18 @@
 import typer
 
 from pipeline.paths import PARAMS, REPORT
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """One self-contained page: comparison, curves, per-class IoU, pictures, proxies, record."""
+    params = read_params(params_file)
+
     from pipeline.atomic import whole_folder
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.report.page import comparison_text, write_report
 
-    params = load_params(params_file)
     with whole_folder(REPORT) as folder:
         write_report(params, open_manifest(params), folder / "index.html")
     typer.echo(comparison_text(params))

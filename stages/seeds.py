@@ -3,19 +3,19 @@
 import typer
 
 from pipeline.paths import PARAMS, RECORDS, SEEDS
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """CAM seeds of the objects and gradient-saliency seeds of the background."""
+    params = read_params(params_file)
+
     from pipeline.atomic import whole_folder
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.record import write_record
     from pipeline.seeds import make_seeds
 
-    params = load_params(params_file)
     with whole_folder(SEEDS) as folder:
         summary = make_seeds(params, open_manifest(params), folder)
     write_record(RECORDS / "seeds.json", summary=summary)

@@ -3,19 +3,19 @@
 import typer
 
 from pipeline.paths import PARAMS, RECORDS, SPLIT
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """Decide which images keep their masks, and what each variant is taught by."""
+    params = read_params(params_file)
+
     from pipeline.atomic import whole_folder
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.record import write_record
     from pipeline.split import write_split
 
-    params = load_params(params_file)
     with whole_folder(SPLIT) as folder:
         summary = write_split(params, open_manifest(params), folder)
     write_record(RECORDS / "split.json", summary=summary)

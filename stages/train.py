@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.paths import PARAMS, RECORDS, SPLIT, model_dir
-from stages.common import ParamsFile, stage
+from stages.common import ParamsFile, read_params, stage
 
 
 @stage
@@ -15,14 +15,14 @@ def main(
     params_file: ParamsFile = PARAMS,
 ) -> None:
     """Train a single-branch or the dual-branch network on one variant's labels."""
+    params = read_params(params_file)
+
     from pipeline.atomic import whole_folder
     from pipeline.manifest import open_manifest
-    from pipeline.params import load_params
     from pipeline.plan import read_plan
     from pipeline.record import write_record
     from pipeline.train import train_network
 
-    params = load_params(params_file)
     plan = read_plan(SPLIT, variant)
     folder = model_dir(variant, seed)
     with whole_folder(folder) as part:

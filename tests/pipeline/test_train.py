@@ -112,7 +112,7 @@ def test_every_variant_takes_the_same_steps(ready: Manifest, workspace: Path) ->
 
 @pytest.mark.parametrize(
     ("iterations", "validations", "expected"),
-    [(6, 3, [2, 4, 6]), (7, 2, [3, 6]), (2, 5, [1, 2]), (3, 0, [])],
+    [(6, 3, [2, 4, 6]), (7, 2, [3, 7]), (2, 5, [1, 2]), (3, 0, [])],
 )
 def test_validation_now_and_then(
     ready: Manifest, workspace: Path, iterations: int, validations: int, expected: list[int]
