@@ -1,5 +1,6 @@
 """Training curves: history.csv always, DVCLive's files beside it where DVCLive is installed."""
 
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -59,4 +60,12 @@ def _open_live(folder: Path) -> Any:
         from dvclive import Live
     except ImportError:
         return None
-    return Live(str(folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False)
+    try:
+        return Live(
+            str(folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False
+        )
+    except Exception as error:
+        # It asks git and DVC about the repository, which may have no commit yet or be no clone at
+        # all. Curves beside history.csv are not worth a training run.
+        print(f"DVCLive is not used here: {error}", file=sys.stderr)
+        return None
