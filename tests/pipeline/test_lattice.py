@@ -8,11 +8,11 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy import ndimage
 from torch import Tensor
 
 from pipeline.crf import CrfWeights, dense_crf
@@ -59,9 +59,10 @@ def noisy_unary(region_HW: np.ndarray, seed: int) -> Tensor:
     height, width = region_HW.shape
     scores = []
     for label in np.setdiff1d(np.unique(region_HW), [255]):
-        blurred = cv2.GaussianBlur((region_HW == label).astype(np.float32), (0, 0), height / 40)
-        coarse = cv2.GaussianBlur(rng.standard_normal((height // 8, width // 8)), (0, 0), 1.5)
-        scores.append(2 * blurred + 6 * cv2.resize(coarse, (width, height)))
+        blurred = ndimage.gaussian_filter((region_HW == label).astype(np.float32), height / 40)
+        coarse = ndimage.gaussian_filter(rng.standard_normal((height // 8, width // 8)), 1.5)
+        factors = (height / coarse.shape[0], width / coarse.shape[1])
+        scores.append(2 * blurred + 6 * ndimage.zoom(coarse, factors, order=1))
     return -torch.from_numpy(np.stack(scores)).float().softmax(dim=0).clamp(min=1e-5).log()
 
 
