@@ -1,13 +1,16 @@
 """Stage download: bring a data set of any kind into the one form all later stages read."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.atomic import whole_folder
-from pipeline.manifest import SPLITS, ClassList, Row, write_manifest
+from pipeline.manifest import SPLITS, ClassList, Manifest, Row, write_manifest
 from pipeline.params import Params
 from pipeline.paths import resolve_user_path
+from pipeline.progress import track
 
 Prepare = Callable[[Path, Path, Params], tuple[list[Row], ClassList]]
 
@@ -30,9 +33,20 @@ def download(params: Params, folder: Path) -> dict[str, int]:
     prepare = find_prepare(params.dataset)
     with whole_folder(folder) as part:
         rows, classes = prepare(part, data_root, params)
-        write_manifest(part, rows, classes)
+        manifest = Manifest(tuple(rows), classes, part, data_root)
+        marked = [mark(row, manifest) for row in track(rows, "download: hash")]
+        write_manifest(part, marked, classes)
     counts = Counter(row.split for row in rows)
     return {split: counts[split] for split in SPLITS}
+
+
+def mark(row: Row, manifest: Manifest) -> Row:
+    """The row with the md5 of its image and mask; a change in either changes the manifest."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for name in (row.image, row.mask):
+        if name:
+            digest.update(manifest.path(name).read_bytes())
+    return replace(row, md5=digest.hexdigest())
 
 
 def find_prepare(dataset: str) -> Prepare:

@@ -1,9 +1,10 @@
 """The manifest: one row an image, the same for every kind of data set.
 
-`data/dataset/manifest.csv` has the columns id, image, mask, split, tags, width, height and
+`data/dataset/manifest.csv` has the columns id, image, mask, split, tags, width, height, md5 and
 `classes.csv` the columns index, name, red, green, blue. Paths are relative to the manifest's own
 folder, or to the user's `data_root` where they begin with `@root/`; so a manifest moves between
-machines with its repository. Tags are class names joined by `;`.
+machines with its repository. Tags are class names joined by `;`. The md5 is of image and mask
+together: stages depend on the manifest alone, and it changes when any file it names does.
 """
 
 import csv
@@ -18,7 +19,7 @@ from pipeline.paths import DATASET, resolve_user_path
 
 ROOT = "@root/"
 SPLITS = ("strong", "weak", "val", "test")
-COLUMNS = ("id", "image", "mask", "split", "tags", "width", "height")
+COLUMNS = ("id", "image", "mask", "split", "tags", "width", "height", "md5")
 IGNORE = 255  # border or unlabelled: in no loss and no score
 
 
@@ -33,6 +34,7 @@ class Row:
     tags: tuple[int, ...]
     width: int
     height: int
+    md5: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def write_manifest(folder: Path, rows: Iterable[Row], classes: ClassList) -> Non
                 raise UserError(f"image {row.id!r} has the unknown split {row.split!r}")
             seen.add(row.id)
             tags = ";".join(classes.names[tag] for tag in row.tags)
-            writer.writerow([row.id, row.image, row.mask, row.split, tags, row.width, row.height])
+            size = row.width, row.height
+            writer.writerow([row.id, row.image, row.mask, row.split, tags, *size, row.md5])
     with (
         whole_file(folder / "classes.csv") as part,
         part.open("w", newline="", encoding="utf-8") as file,
@@ -179,6 +182,7 @@ def read_manifest(folder: Path, data_root: Path) -> Manifest:
                     tags=tuple(index[name] for name in names),
                     width=int(entry["width"]),
                     height=int(entry["height"]),
+                    md5=entry["md5"],
                 )
             )
     return Manifest(tuple(rows), classes, folder, data_root)

@@ -1,5 +1,6 @@
 """The dispatch to the kinds of data sets, and that a failure leaves what was there."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,11 @@ import pytest
 from pipeline import download as module
 from pipeline.download import download, find_prepare
 from pipeline.errors import UserError
-from pipeline.manifest import ClassList, Row, make_classes, read_manifest
+from pipeline.manifest import ClassList, Manifest, Row, make_classes, read_manifest
 from pipeline.params import Params
 
 
-@pytest.mark.parametrize("dataset", ["voc", "coco", "folder"])
+@pytest.mark.parametrize("dataset", ["shapes", "voc", "coco", "folder"])
 def test_every_kind_has_a_reader(dataset: str) -> None:
     assert callable(find_prepare(dataset))
 
@@ -26,7 +27,8 @@ def test_folder_is_replaced_whole_or_not_at_all(
         (folder / "made").write_text(params.dataset)
         if len(asked) == 2:
             raise UserError("no more")
-        rows = [Row(f"{n}", f"{n}.jpg", "", "weak", (1,), 4, 4) for n in range(3)]
+        (folder / "image").write_bytes(b"pixels")
+        rows = [Row(f"{n}", "image", "", "weak", (1,), 4, 4) for n in range(3)]
         return rows, make_classes(["background", "cat"])
 
     monkeypatch.setattr(module, "find_prepare", lambda dataset: prepare)
@@ -41,6 +43,19 @@ def test_folder_is_replaced_whole_or_not_at_all(
     assert len(read_manifest(Path("out"), tmp_path).rows) == 3
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "classes.csv",
+        "image",
         "made",
         "manifest.csv",
     ]
+
+
+def test_the_manifest_changes_with_any_file_it_names(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"image")
+    (tmp_path / "b.png").write_bytes(b"mask")
+    classes = make_classes(["background", "cat"])
+    row = Row("a", "a.png", "@root/b.png", "weak", (1,), 4, 4)
+    manifest = Manifest((row,), classes, tmp_path, tmp_path)
+    before = module.mark(row, manifest)
+    assert before.md5 == hashlib.md5(b"imagemask").hexdigest()
+    (tmp_path / "b.png").write_bytes(b"other")
+    assert module.mark(row, manifest).md5 != before.md5

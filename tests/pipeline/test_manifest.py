@@ -37,7 +37,7 @@ def test_files_are_plain_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_manifest(tmp_path, ROWS, CLASSES)
     lines = (tmp_path / "manifest.csv").read_bytes().split(b"\n")
     assert lines[0].decode() == ",".join(COLUMNS)
-    assert lines[2] == b"b,images/b.png,,weak,,7,8"
+    assert lines[2] == b"b,images/b.png,,weak,,7,8,"
     assert lines[-1] == b""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["classes.csv", "manifest.csv"]
 

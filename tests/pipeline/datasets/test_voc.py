@@ -99,7 +99,7 @@ def test_devkit_with_everything_needs_nothing_else(tmp_path: Path) -> None:
     assert counts == {"strong": 2, "weak": 2, "val": 1, "test": 0}
     number = sum(b"2007_02") % 19 + 1
     inside = "@root/VOCdevkit/VOC2012"
-    assert manifest.rows[1] == Row(
+    assert replace(manifest.rows[1], md5="") == Row(
         id="2007_02",
         image=f"{inside}/JPEGImages/2007_02.jpg",
         mask=f"{inside}/SegmentationClass/2007_02.png",
