@@ -63,7 +63,9 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
         }
         for kind, (true, given) in pairs.items():
             totals[kind] += confusion_matrix(true, given, classes).numpy()
-    summary = _summary(totals, len(known)) if known else {"images": 0.0}
+    summary: dict[str, float] = {"images": len(known)}
+    if known:
+        summary |= _summary(totals)
     write_csv(folder / "quality.csv", PER_CLASS, _per_class(manifest, totals) if known else [])
     with whole_file(folder / "quality.json") as part:
         part.write_text(json.dumps(summary, indent=2) + "\n", "utf-8", newline="\n")
@@ -118,7 +120,7 @@ def seed_coverage(confusion: Counts) -> Counts:
     return coverage
 
 
-def _summary(totals: dict[str, Counts], images: int) -> dict[str, float]:
+def _summary(totals: dict[str, Counts]) -> dict[str, float]:
     classes = len(totals["seed"])
     seeded = totals["seed"][:, :classes].sum() / max(1, totals["seed"].sum())
     values = {
@@ -127,10 +129,7 @@ def _summary(totals: dict[str, Counts], images: int) -> dict[str, float]:
         "cam_miou": np.nanmean(class_iou(totals["cam"])),
         "proxy_miou": np.nanmean(class_iou(totals["proxy"])),
     }
-    return {
-        "images": float(images),
-        **{key: round(float(value), 2) for key, value in values.items()},
-    }
+    return {key: round(float(value), 2) for key, value in values.items()}
 
 
 def _per_class(manifest: Manifest, totals: dict[str, Counts]) -> list[list[str]]:

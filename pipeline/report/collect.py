@@ -57,6 +57,7 @@ class Training:
 class Quality:
     """How good the proxies are against true masks: totals by name, rows by class."""
 
+    images: int
     totals: Mapping[str, float]
     columns: Sequence[str]
     classes: Sequence[tuple[str, tuple[float | None, ...]]]
@@ -139,14 +140,15 @@ def read_quality(folder: Path = PROXY) -> Quality | None:
     if not (folder / "quality.json").exists():
         return None
     values = read_json(folder / "quality.json", "proxy")
+    images = int(values.pop("images", 0))
     numbers = {key: number(str(value)) for key, value in values.items()}
     totals = {key: value for key, value in numbers.items() if value is not None}
-    if not totals:
+    if not images or not totals:
         return None
     table = read_table(folder / "quality.csv", "proxy", ("class",))
     columns = [name for name in table[0] if name != "class"] if table else []
     rows = [(row["class"], tuple(number(row[name]) for name in columns)) for row in table]
-    return Quality(totals, columns, rows)
+    return Quality(images, totals, columns, rows)
 
 
 def read_records(params: Params) -> list[Record]:

@@ -102,7 +102,7 @@ def write_weak_side(manifest: Manifest) -> None:
     write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
     columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}
     write_history(DSRG / "history.csv", [{"step": s, **columns} for s in (1, 2)])
-    totals = {"seed_precision": 81.25, "proxy_miou": 43.5, "cam_miou": 31.0}
+    totals = {"images": 12, "seed_precision": 81.25, "proxy_miou": 43.5, "cam_miou": 31.0}
     (PROXY / "quality.json").write_text(json.dumps(totals), "utf-8")
     lines = ["class,seed_precision,proxy_iou", '"background",90.5,77.7', "boat,,"]
     (PROXY / "quality.csv").write_text("\n".join(lines) + "\n", "utf-8")

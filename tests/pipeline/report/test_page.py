@@ -122,7 +122,7 @@ def test_same_input_same_page(page: str, params: Params, run: Path) -> None:
 
 
 def test_data_set_without_true_masks_on_weak_images(params: Params, run: Path) -> None:
-    (PROXY / "quality.json").write_text("{}", "utf-8")
+    (PROXY / "quality.json").write_text('{"images": 0}', "utf-8")
     text = (DATASET / "manifest.csv").read_text(encoding="utf-8")
     bare = re.sub(r"masks/\d+\.png,weak", ",weak", text)
     (DATASET / "manifest.csv").write_text(bare, "utf-8")

@@ -68,7 +68,7 @@ def test_best_of_a_class(classes: ClassList) -> None:
 
 
 def test_classes_without_truth_are_left_out() -> None:
-    quality = Quality({"proxy_miou": 1.0}, ["a"], [("cat", (1.0,)), ("dog", (None,))])
+    quality = Quality(12, {"proxy_miou": 1.0}, ["a"], [("cat", (1.0,)), ("dog", (None,))])
     assert [name for name, _ in quality_classes(quality)] == ["cat"]
 
 
