@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from pipeline.errors import UserError
 from pipeline.fetch import fetch
@@ -89,28 +90,36 @@ def _extract_tar(
             name = _select(member.name, inside, wanted)
             if member.isdir() or name is None:
                 continue
-            # The filter refuses what leads out of the folder, by name or by link.
-            tar.extract(member.replace(name=name, deep=False), folder, filter="data")
+            source = tar.extractfile(member) if member.isreg() else None
+            if source is None:
+                raise tarfile.ExtractError(f"it holds {member.name!r}, which is no plain file")
+            _write(source, folder, name)
             yield name
 
 
 def _extract_zip(
     archive: Path, folder: Path, inside: PurePosixPath, wanted: Wanted | None
 ) -> Iterator[str]:
-    """Extract members, refusing names that lead out of the folder."""
+    """Extract members by the zip's own list."""
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
             name = _select(member.filename, inside, wanted)
             if member.is_dir() or name is None:
                 continue
-            pure = PurePosixPath(name)
-            if pure.is_absolute() or ".." in pure.parts:
-                raise zipfile.BadZipFile(f"it holds the path {member.filename!r}")
-            target = folder / pure
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with packed.open(member) as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file)
+            with packed.open(member) as source:
+                _write(source, folder, name)
             yield name
+
+
+def _write(source: IO[bytes], folder: Path, name: str) -> None:
+    """Copy one member to `folder`/`name`, unless that leads out of the folder."""
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise tarfile.ExtractError(f"it holds the path {name!r}, which leads out of the folder")
+    target = folder / pure
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("wb") as file:
+        shutil.copyfileobj(source, file)
 
 
 def _zip_count(archive: Path) -> int:
