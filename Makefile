@@ -25,4 +25,4 @@ lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 clean:
-	rm -rf data report results/*/predictions
+	rm -rf data report

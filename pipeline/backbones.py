@@ -111,8 +111,27 @@ def _resnet101() -> tuple[nn.Module, Geometry]:
     return body, Geometry(2048, 8, corner=True, saliency="layer2")
 
 
+class Scale(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        """Multiply by `factor`."""
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return a new tensor."""
+        return self.factor * features
+
+
+# ImageNet's SqueezeNet has no normalisation, and its last activations are large: root mean square
+# 19 on photographs. Heads are initialised and given rates for inputs near 1; without this factor
+# they learn almost nothing, or diverge (docs/choices.md).
+SQUEEZENET_SCALE = 0.1
+
+
 def _squeezenet() -> tuple[nn.Module, Geometry]:
-    """SqueezeNet 1.0, padded so that a side of 8k+1 gives k+1; last pooling dropped."""
+    """SqueezeNet 1.0, padded so that a side of 8k+1 gives k+1; last pooling dropped, scaled."""
     layers = list(models.squeezenet1_0(weights=None).features)
     layers[0].padding = (3, 3)
     pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
@@ -121,6 +140,7 @@ def _squeezenet() -> tuple[nn.Module, Geometry]:
     layers[pools[2]] = nn.Identity()
     layers[-1].expand3x3.dilation = (2, 2)
     layers[-1].expand3x3.padding = (2, 2)
+    layers.append(Scale(SQUEEZENET_SCALE))
     return nn.Sequential(*layers), Geometry(512, 8, corner=True, saliency="7")
 
 

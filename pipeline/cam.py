@@ -25,7 +25,7 @@ class CamNet(nn.Module):
     activation maps whose means are the scores.
     """
 
-    def __init__(self, backbone: Backbone, classes: int, width: int, dropout: float = 0.5) -> None:
+    def __init__(self, backbone: Backbone, classes: int, width: int, dropout: float) -> None:
         """Build the head for `classes` including background, which has no score of its own."""
         super().__init__()
         self.backbone = backbone

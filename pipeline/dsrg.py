@@ -4,6 +4,7 @@ Shape legend: B batch, C classes with background at 0, K channels, H W image, h 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class DsrgNet(nn.Module):
         *,
         width: int,
         dilations: Sequence[int],
-        dropout: float = 0.5,
+        dropout: float,
     ) -> None:
         """One branch a dilation: 3x3, 1x1 and classifier, dropout after the first two."""
         super().__init__()
@@ -85,14 +86,8 @@ def crf_weights(crf: Crf, classes: int) -> CrfWeights:
     never, unless the weights grow alike (docs/choices.md).
     """
     scale = max(1.0, classes / CALIBRATED_FOR)
-    return CrfWeights(
-        bilateral=crf.bilateral * scale,
-        gaussian=crf.gaussian * scale,
-        theta_alpha=crf.theta_alpha,
-        theta_beta=crf.theta_beta,
-        theta_gamma=crf.theta_gamma,
-        iterations=crf.iterations,
-    )
+    weights = CrfWeights(**crf.model_dump())
+    return replace(weights, bilateral=weights.bilateral * scale, gaussian=weights.gaussian * scale)
 
 
 def train_dsrg(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.atomic import whole_file
-from pipeline.errors import UserError
+from pipeline.errors import UserError, need
 from pipeline.params import Params
 from pipeline.paths import DATASET, resolve_user_path
 
@@ -144,10 +144,7 @@ def read_classes(folder: Path) -> ClassList:
     Raises:
         UserError: the file is not there.
     """
-    path = folder / "classes.csv"
-    if not path.exists():
-        raise UserError(f"{path} is not there: run `python -m stages.download` first")
-    with path.open(newline="", encoding="utf-8") as file:
+    with need(folder / "classes.csv", "download").open(newline="", encoding="utf-8") as file:
         entries = list(csv.DictReader(file))
     return ClassList(
         tuple(entry["name"] for entry in entries),
@@ -164,7 +161,7 @@ def read_manifest(folder: Path, data_root: Path) -> Manifest:
     classes = read_classes(folder)
     index = {name: number for number, name in enumerate(classes.names)}
     rows = []
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+    with need(folder / "manifest.csv", "download").open(newline="", encoding="utf-8") as file:
         for entry in csv.DictReader(file):
             names = [tag for tag in entry["tags"].split(";") if tag]
             unknown = [name for name in names if name not in index]

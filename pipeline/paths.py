@@ -11,8 +11,9 @@ DSRG = DATA / "dsrg"  # dsrg: network.safetensors, history.csv
 PROXY = DATA / "proxy"  # proxy: masks/<id>.png, quality.json, quality.csv
 SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
 MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv, live/}
+PREDICTIONS = DATA / "predictions"  # evaluate: <variant>/<id>.png
 RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds
-RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}
+RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}, kept in git
 REPORT = Path("report")  # report: index.html
 
 

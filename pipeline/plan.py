@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, need
 from pipeline.manifest import Manifest
 from pipeline.paths import PROXY
 from pipeline.sampling import Pair
@@ -96,9 +96,7 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[
         mask = manifest.path(row.mask) if labels == "mask" else proxy_path(image_id, proxies)
         if labels == "mask" and not row.mask:
             raise UserError(f"{plan.variant} wants the mask of {image_id!r}, which has none")
-        if labels == "proxy" and not mask.exists():
-            raise UserError(f"{mask} is not there: run `python -m stages.proxy` first")
-        return manifest.path(row.image), mask
+        return manifest.path(row.image), need(mask, "proxy") if labels == "proxy" else mask
 
     streams = []
     for stream in plan.streams:

@@ -29,7 +29,7 @@ LEAST = 1e-5  # DSRG clips probabilities here before the logarithm
 def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
     """The network stage dsrg wrote into `folder`."""
     network = build_dsrg(params, len(manifest.classes), "none")
-    load_network(network, folder / "network.safetensors")
+    load_network(network, folder / "network.safetensors", "dsrg")
     return network
 
 

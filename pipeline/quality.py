@@ -23,6 +23,7 @@ from pipeline.manifest import Manifest
 from pipeline.metrics import Counts, class_iou, confusion_matrix
 from pipeline.network import downsample, upsample
 from pipeline.params import Params
+from pipeline.plan import proxy_path
 from pipeline.progress import track
 from pipeline.results import write_csv
 from pipeline.seeds import load_classifier, read_seeds
@@ -52,7 +53,7 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
     network = load_classifier(params, classes, seeds)
     for i, maps_Chw in _cam_maps(params, manifest, network, known):
         truth = read_mask(manifest.path(rows[i].mask), classes)
-        proxy = read_mask(folder / "masks" / f"{rows[i].id}.png", classes)
+        proxy = read_mask(proxy_path(rows[i].id, folder), classes)
         cam_HW = cam_mask(upsample_map(maps_Chw, truth, params, network), rows[i].tags,
                           params.cam.foreground)  # fmt: skip
         seeds_hw = torch.from_numpy(np.array(seeds_Nhw[i]))

@@ -16,7 +16,13 @@ from pipeline.start import load_network
 
 
 def evaluate_variant(
-    params: Params, manifest: Manifest, plan: Plan, models: Path, folder: Path
+    params: Params,
+    manifest: Manifest,
+    plan: Plan,
+    *,
+    models: Path,
+    predictions: Path,
+    folder: Path,
 ) -> dict[str, float]:
     """Score every seed's network and write the variant's results.
 
@@ -27,19 +33,21 @@ def evaluate_variant(
         manifest: the data set.
         plan: the variant's plan, for the network's shape.
         models: data/models.
+        predictions: data/predictions/<variant>.
         folder: results/<variant>.
 
     Returns:
         the content of metrics.json.
     """
     confusions = []
-    with whole_folder(folder / "predictions") as predictions:
+    with whole_folder(predictions) as part:
         for seed in params.seeds:
             network = build_network(params, plan, len(manifest.classes), "none")
-            load_network(network, models / plan.variant / str(seed) / "network.safetensors")
+            path = models / plan.variant / str(seed) / "network.safetensors"
+            load_network(network, path, f"train {plan.variant} {seed}")
             network = network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
             what = f"evaluate: {plan.variant} seed {seed}"
-            kept = predictions if seed == params.seeds[0] else None
+            kept = part if seed == params.seeds[0] else None
             batch_size = params.evaluate.batch_size
             confusions.append(confusion_of(network, manifest, batch_size, kept, what))
     return write_results(folder, manifest.classes, params.seeds, confusions)

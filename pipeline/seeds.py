@@ -19,7 +19,8 @@ from pipeline.cam import (
     place_seeds,
 )
 from pipeline.device import pick_device, seed_everything
-from pipeline.errors import UserError
+from pipeline.errors import UserError, need
+from pipeline.growing import UNSEEDED
 from pipeline.history import write_history
 from pipeline.manifest import Manifest
 from pipeline.optim import caffe_schedule, caffe_sgd
@@ -46,7 +47,7 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
     np.save(folder / "seeds.npy", seeds_Nhw)
     last = history[-max(1, len(history) // 5) :]
     return {
-        "seeded": 100.0 * float((seeds_Nhw != 255).mean()),
+        "seeded": 100.0 * float((seeds_Nhw != UNSEEDED).mean()),
         "tag_accuracy": float(np.mean([row["tag_accuracy"] for row in last])),
     }
 
@@ -95,8 +96,10 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
 
 def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
     """The classification network stage seeds wrote into `folder`."""
-    network = CamNet(build_backbone(params.backbone, "none"), classes, params.cam.width)
-    load_network(network, folder / CLASSIFIER)
+    network = CamNet(
+        build_backbone(params.backbone, "none"), classes, params.cam.width, params.cam.dropout
+    )
+    load_network(network, folder / CLASSIFIER, "seeds")
     return network
 
 
@@ -106,9 +109,7 @@ def read_seeds(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
     Raises:
         UserError: the file is missing or was made from another manifest.
     """
-    path = folder / "seeds.npy"
-    if not path.exists():
-        raise UserError(f"{path} is not there: run `python -m stages.seeds` first")
+    path = need(folder / "seeds.npy", "seeds")
     seeds_Nhw: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     if len(seeds_Nhw) != len(manifest.train()):
         raise UserError(

@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, need
 from pipeline.params import Params
 from pipeline.paths import SEEDS
 
@@ -29,15 +29,13 @@ def plain_state(network: nn.Module) -> dict[str, Tensor]:
     return {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
 
 
-def load_network(network: nn.Module, path: Path) -> None:
-    """Fill a whole network from a file this project wrote.
+def load_network(network: nn.Module, path: Path, stage: str) -> None:
+    """Fill a whole network from the file that `stage` wrote.
 
     Raises:
         UserError: the file is missing or belongs to another architecture.
     """
-    if not path.exists():
-        raise UserError(f"{path} is not there: run the stage that makes it, or `dvc repro`")
     try:
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(load_file(need(path, stage)))
     except (RuntimeError, SafetensorError) as error:
         raise UserError(f"{path} does not fit the network in params.yaml: {error}") from error

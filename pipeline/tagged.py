@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeline.augment import View, image_tensor, random_view, warp
 from pipeline.device import rng
+from pipeline.growing import UNSEEDED
 from pipeline.images import read_image, tag_vector
 from pipeline.manifest import Manifest, Row
 from pipeline.sampling import BatchPlan, Item
@@ -41,7 +42,7 @@ class TaggedImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
         """Bytes (3, side, side), boolean tags (C,), uint8 seeds (h, w)."""
         row = self.rows[item.index]
         image = self.warped(item.index)
-        seeds = torch.full((1, 1), 255, dtype=torch.uint8)
+        seeds = torch.full((1, 1), UNSEEDED, dtype=torch.uint8)
         if self.seeds is not None:
             seeds = torch.from_numpy(np.array(self.seeds[item.index]))
         if self.view is not None:

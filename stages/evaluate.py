@@ -1,10 +1,10 @@
-"""Score one variant's networks on val: results/<variant>."""
+"""Score one variant's networks on val: results/<variant>, data/predictions/<variant>."""
 
 from typing import Annotated
 
 import typer
 
-from pipeline.paths import MODELS, PARAMS, RECORDS, RESULTS, SPLIT
+from pipeline.paths import MODELS, PARAMS, PREDICTIONS, RECORDS, RESULTS, SPLIT
 from stages.common import ParamsFile, read_params, stage
 
 
@@ -23,7 +23,12 @@ def main(
 
     folder = RESULTS / variant
     metrics = evaluate_variant(
-        params, open_manifest(params), read_plan(SPLIT, variant), MODELS, folder
+        params,
+        open_manifest(params),
+        read_plan(SPLIT, variant),
+        models=MODELS,
+        predictions=PREDICTIONS / variant,
+        folder=folder,
     )
     write_record(RECORDS / f"evaluate-{variant}.json", summary=metrics)
     deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""

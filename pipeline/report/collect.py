@@ -88,7 +88,7 @@ def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dic
 
 
 def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
-    """Everything in results/<variant> but the predictions.
+    """Everything in results/<variant>.
 
     Raises:
         UserError: a file is missing, or was made for other seeds or classes.

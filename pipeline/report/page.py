@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ruamel.yaml import YAML
 
 from pipeline.atomic import whole_file
+from pipeline.errors import need
 from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.paths import SPLIT
@@ -35,7 +36,7 @@ from pipeline.report.figures import (
     score_bars,
 )
 from pipeline.report.pictures import legend, proxy_grid, val_grid
-from pipeline.report.sources import Curve, need
+from pipeline.report.sources import Curve
 
 TEMPLATES = Path(__file__).parent
 DATASETS = {

@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from pipeline.errors import need
 from pipeline.images import Bytes, palette_bytes, read_image, read_mask
 from pipeline.manifest import ClassList, Manifest, Row
 from pipeline.metrics import class_iou, confusion_matrix
 from pipeline.params import Params
-from pipeline.paths import PROXY, RESULTS, SEEDS
+from pipeline.paths import PREDICTIONS, PROXY, SEEDS
 from pipeline.plan import proxy_path
 from pipeline.progress import track
-from pipeline.report.sources import need, stale
+from pipeline.report.sources import stale
 
 LONGEST = 320  # pixels of a picture's longer side on the page
 TINY = 128  # up to here photographs stay lossless, and are enlarged pixel by pixel
@@ -74,7 +75,7 @@ def prediction_path(variant: str, image_id: str) -> Path:
     Raises:
         UserError: it is not there.
     """
-    return need(RESULTS / variant / "predictions" / f"{image_id}.png", f"evaluate {variant}")
+    return need(PREDICTIONS / variant / f"{image_id}.png", f"evaluate {variant}")
 
 
 def val_grid(params: Params, manifest: Manifest) -> Grid:

@@ -10,22 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
-
-
-def need(path: Path, stage: str) -> Path:
-    """The path itself, if it is there.
-
-    Args:
-        path: what the page shows.
-        stage: module and arguments that write it, such as "evaluate dual".
-
-    Raises:
-        UserError: it is not there; the message names the stage to run.
-    """
-    if not path.exists():
-        raise UserError(f"{path} is not there: run `python -m stages.{stage}` first")
-    return path
+from pipeline.errors import UserError, need
 
 
 def stale(path: Path, problem: str, stage: str) -> UserError:

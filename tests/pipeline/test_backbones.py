@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision import models
 
-from pipeline.backbones import BUILDERS, Backbone, build_backbone
+from pipeline.backbones import BUILDERS, SQUEEZENET_SCALE, Backbone, build_backbone
 from pipeline.cam import CamNet
 from pipeline.errors import UserError
 from pipeline.start import plain_state
@@ -139,6 +139,15 @@ def test_vgg16_is_torchvisions_up_to_the_fourth_pooling(checkpoints: dict[str, P
         torch.testing.assert_close(ours[:23](image), theirs(image))
 
 
+def test_squeezenet_is_scaled_to_what_heads_expect(checkpoints: dict[str, Path]) -> None:
+    body = build_backbone("squeezenet1_0", str(checkpoints["squeezenet1_0"])).body
+    image = torch.randn(1, 3, 33, 33)
+    with torch.inference_mode():
+        trunk = nn.Sequential(*list(body.children())[:-1])(image)
+        assert float(trunk.std()) > 0
+        torch.testing.assert_close(body(image), SQUEEZENET_SCALE * trunk)
+
+
 def test_vgg16_drops_two_poolings_and_dilates_conv5() -> None:
     with torch.device("meta"):
         body, _ = BUILDERS["vgg16"]()
@@ -166,7 +175,7 @@ def test_resnet_holds_the_plain_network_at_every_fourth_point(
 
 
 def test_the_narrow_network_comes_from_a_file_of_this_project(tmp_path: Path) -> None:
-    first = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8)
+    first = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
     save_file(plain_state(first), tmp_path / "classifier.safetensors")
     second = build_backbone("vgg16_narrow", str(tmp_path / "classifier.safetensors"))
     stored, loaded = first.backbone.body.state_dict(), second.body.state_dict()
@@ -201,7 +210,7 @@ def test_another_architecture_is_refused_and_a_tensor_named(
 
 
 def test_another_width_is_refused_and_a_tensor_named(tmp_path: Path) -> None:
-    state = plain_state(CamNet(build_backbone("vgg16_narrow", "none"), 5, 8))
+    state = plain_state(CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5))
     state["backbone.body.3.weight"] = torch.zeros(9, 9, 3, 3)
     save_file(state, tmp_path / "wide.safetensors")
     with pytest.raises(UserError, match=r"tensor '3\.weight' is of another shape"):

@@ -31,7 +31,7 @@ def tiny_backbone() -> Backbone:
 
 def test_scores_are_the_means_of_the_maps() -> None:
     torch.manual_seed(0)
-    network = CamNet(build_backbone("vgg16_narrow", "none"), classes=5, width=8).eval()
+    network = CamNet(build_backbone("vgg16_narrow", "none"), classes=5, width=8, dropout=0.5).eval()
     images = torch.randn(2, 3, 20, 24)
     maps = network.maps(images)
     assert maps.shape == (2, 4, 5, 6)  # no map of the background
@@ -48,7 +48,7 @@ def before_linear(network: CamNet, images: Tensor) -> Tensor:
 
 
 def test_dropout_only_while_training() -> None:
-    network = CamNet(tiny_backbone(), 4, 8)
+    network = CamNet(tiny_backbone(), 4, 8, dropout=0.5)
     images = torch.randn(1, 3, 16, 16)
     assert not torch.equal(network.train().maps(images), network.maps(images))
     assert torch.equal(network.eval().maps(images), network.maps(images))
@@ -56,7 +56,7 @@ def test_dropout_only_while_training() -> None:
 
 def test_saliency_is_the_gradient_at_the_middle_layer() -> None:
     torch.manual_seed(0)
-    network = CamNet(tiny_backbone(), classes=4, width=8).eval()
+    network = CamNet(tiny_backbone(), classes=4, width=8, dropout=0.5).eval()
     images = torch.randn(3, 3, 16, 20)
     maps, saliency = maps_and_saliency(network, images.clone())
     body = network.backbone.body
@@ -73,7 +73,7 @@ def test_saliency_is_the_gradient_at_the_middle_layer() -> None:
 
 def test_images_of_a_batch_do_not_touch() -> None:
     torch.manual_seed(0)
-    network = CamNet(build_backbone("vgg16_narrow", "none"), classes=4, width=8).eval()
+    network = CamNet(build_backbone("vgg16_narrow", "none"), classes=4, width=8, dropout=0.5).eval()
     images = torch.randn(3, 3, 32, 32)
     maps, saliency = maps_and_saliency(network, images.clone())
     assert saliency.shape == (3, 8, 8)

@@ -150,10 +150,17 @@ def test_a_variant_is_scored_over_its_seeds(manifest: Manifest, tmp_path: Path) 
             row = manifest.of("val")[0]
             image = image_tensor(read_image(manifest.path(row.image)))
             first = predict_batch(network, image[None])[0].numpy()
-    results = tmp_path / "results" / "dual"
-    metrics = evaluate_variant(params, manifest, plan, tmp_path / "models", results)
+    kept = tmp_path / "predictions"
+    metrics = evaluate_variant(
+        params,
+        manifest,
+        plan,
+        models=tmp_path / "models",
+        predictions=kept,
+        folder=tmp_path / "results",
+    )
     assert metrics["miou"] == pytest.approx(np.mean([np.nanmean(s) for s in scores]), abs=0.01)
-    kept = Counter(path.suffix for path in (results / "predictions").iterdir())
-    assert kept == {".png": 5}  # of the first seed alone
-    mask = np.array(read_mask(results / "predictions" / f"{row.id}.png"))
+    suffixes = Counter(path.suffix for path in kept.iterdir())
+    assert suffixes == {".png": 5}  # of the first seed alone
+    mask = np.array(read_mask(kept / f"{row.id}.png"))
     assert np.mean(mask == first) > 0.999

@@ -11,7 +11,7 @@ from tests.settings import small_params
 
 
 def test_sgd_rates_and_decay() -> None:
-    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8)
+    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
     params = small_params(
         **{
             "cam.optimiser.learning_rate": 0.01,
@@ -33,7 +33,7 @@ def test_sgd_rates_and_decay() -> None:
 
 
 def test_schedule_multiplies_every_rate() -> None:
-    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8)
+    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
     params = small_params(
         **{"cam.optimiser.decay": 0.33, "cam.optimiser.decay_every": 3}
     ).cam.optimiser

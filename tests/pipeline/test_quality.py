@@ -30,7 +30,7 @@ def test_precision_and_coverage_of_known_counts() -> None:
 
 def test_truth_under_the_grid_points() -> None:
     """Block-centred at stride 4 on 32 pixels: the pixel before the middle of each block."""
-    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8)
+    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
     mask = np.random.default_rng(0).integers(0, 5, (32, 32)).astype(np.uint8)
     seeds = torch.zeros(GRID, GRID, dtype=torch.uint8)
     found = on_grid(Image.fromarray(mask), seeds, small_params(), network)

@@ -27,18 +27,18 @@ def test_classifier_means_what_stage_seeds_wrote(workspace: Path) -> None:
 def test_a_network_comes_back_to_the_bit(tmp_path: Path) -> None:
     first, second = network().to(memory_format=torch.channels_last), network()
     save_file(plain_state(first), tmp_path / "network.safetensors")
-    load_network(second, tmp_path / "network.safetensors")
+    load_network(second, tmp_path / "network.safetensors", "dsrg")
     for (name, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
 
 
 def test_missing_and_other_networks_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "network.safetensors"
-    with pytest.raises(UserError, match=r"network\.safetensors is not there: run the stage"):
-        load_network(network(), path)
+    with pytest.raises(UserError, match=r"is not there: run `python -m stages.train dual 0`"):
+        load_network(network(), path, "train dual 0")
     save_file(plain_state(network(width=9)), path)
     with pytest.raises(UserError, match=r"does not fit the network in params\.yaml"):
-        load_network(network(), path)
+        load_network(network(), path, "train dual 0")
     path.write_bytes(b"half a file")
     with pytest.raises(UserError, match=r"network\.safetensors"):
-        load_network(network(), path)
+        load_network(network(), path, "train dual 0")

@@ -17,7 +17,17 @@ from pipeline.images import Bytes, tags_of_mask, write_mask
 from pipeline.manifest import ClassList, Manifest, Row, make_classes, open_manifest, write_manifest
 from pipeline.metrics import Counts, confusion_matrix
 from pipeline.params import Params, load_params
-from pipeline.paths import DATASET, DSRG, PROXY, RECORDS, RESULTS, SEEDS, SPLIT, model_dir
+from pipeline.paths import (
+    DATASET,
+    DSRG,
+    PREDICTIONS,
+    PROXY,
+    RECORDS,
+    RESULTS,
+    SEEDS,
+    SPLIT,
+    model_dir,
+)
 from pipeline.plan import make_plan, write_plans
 from pipeline.record import write_record
 from pipeline.report.page import write_report
@@ -110,7 +120,7 @@ def write_weak_side(manifest: Manifest) -> None:
 
 def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
     """Results, predictions and curves of one variant; later seeds are a little better."""
-    predictions = RESULTS / name / "predictions"
+    predictions = PREDICTIONS / name
     predictions.mkdir(parents=True)
     confusions = []
     for order, seed in enumerate(seeds):

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.manifest import open_manifest
 from pipeline.params import Params
-from pipeline.paths import DATASET, MODELS, PROXY, RECORDS, RESULTS, SEEDS, SPLIT
+from pipeline.paths import DATASET, MODELS, PREDICTIONS, PROXY, RECORDS, RESULTS, SEEDS, SPLIT
 from pipeline.report.page import comparison_text, write_report
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -161,7 +161,7 @@ def test_stage_without_record(params: Params, run: Path) -> None:
         (RESULTS / "weak" / "seeds.csv", "evaluate weak"),
         (RESULTS / "weak" / "per_class.csv", "evaluate weak"),
         (RESULTS / "weak" / "confusion.csv", "evaluate weak"),
-        (RESULTS / "dual" / "predictions" / "9.png", "evaluate dual"),
+        (PREDICTIONS / "dual" / "9.png", "evaluate dual"),
         (MODELS / "mixed" / "7" / "history.csv", "train mixed 7"),
         (SEEDS / "history.csv", "seeds"),
         (SEEDS / "seeds.npy", "seeds"),

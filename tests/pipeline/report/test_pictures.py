@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.images import write_mask
 from pipeline.manifest import ClassList, open_manifest
 from pipeline.params import Params
-from pipeline.paths import DATASET, RESULTS, SEEDS
+from pipeline.paths import DATASET, PREDICTIONS, SEEDS
 from pipeline.report.pictures import (
     LONGEST,
     Picture,
@@ -51,7 +51,7 @@ def test_val_images_come_worst_first(params: Params, run: Path) -> None:
     rows = manifest.of("val")
     for row in rows[:2]:  # nothing found in these: the worst two of six
         blank = np.full((row.height, row.width), 3, dtype=np.uint8)
-        write_mask(RESULTS / "dual" / "predictions" / f"{row.id}.png", blank, manifest.classes)
+        write_mask(PREDICTIONS / "dual" / f"{row.id}.png", blank, manifest.classes)
     whole = params.model_copy(update={"report": params.report.model_copy(update={"rows": 6})})
     grid = val_grid(whole, manifest)
     assert {strip.id for strip in grid.strips[:2]} == {row.id for row in rows[:2]}
@@ -99,7 +99,7 @@ def test_seeds_of_another_data_set(params: Params, run: Path) -> None:
 
 def test_prediction_of_another_size(params: Params, run: Path) -> None:
     manifest = open_manifest(params)
-    path = RESULTS / "dual" / "predictions" / f"{manifest.of('val')[0].id}.png"
+    path = PREDICTIONS / "dual" / f"{manifest.of('val')[0].id}.png"
     write_mask(path, np.zeros((5, 5), dtype=np.uint8), manifest.classes)
     with pytest.raises(UserError, match=r"has another size than its image"):
         val_grid(params, manifest)
