@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro test lint clean
+.PHONY: setup repro test bench lint clean
 
 setup: .venv/.ready
 
@@ -20,6 +20,11 @@ repro: setup
 
 test: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+
+bench: setup
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[bench]"
+	$(BIN)/python -m pip install --quiet --editable ".[peers]" || echo "no compiler: without pydensecrf2"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,9 +1,16 @@
-"""Random scale, flip and crop of an image with its mask (§4.1), and normalisation."""
+"""Random scale, flip and crop of an image with its masks (§4.1), and normalisation.
 
+Photographs are uint8 tensors that lie in memory as decoders and convolutions like them, channels
+last. Everything here runs on the device its tensors are on.
+Shape legend: B batch, H W image.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -24,72 +31,92 @@ class View:
     scale_max: float
 
 
+@dataclass(frozen=True)
+class Span:
+    """One axis of a view: `taken` pixels of the image from `start` become `shown` from `place`."""
+
+    start: int
+    taken: int
+    place: int
+    shown: int
+
+
+def draw_span(length: int, scale: float, crop: int, generator: np.random.Generator) -> Span:
+    """A random window where the scaled image is longer than the crop, else a random place in it."""
+    window = max(1, round(crop / scale))
+    if length > window:
+        return Span(int(generator.integers(length - window + 1)), window, 0, crop)
+    shown = min(crop, max(1, round(length * scale)))
+    return Span(0, length, int(generator.integers(crop - shown + 1)), shown)
+
+
 def random_view(
-    image: Image.Image, *masks: Image.Image, view: View, generator: np.random.Generator
-) -> tuple[Image.Image, ...]:
+    image_3HW: Tensor, *masks_HW: Tensor, view: View, generator: np.random.Generator
+) -> tuple[Tensor, ...]:
     """Scale, crop and flip one image and its masks alike, in a single resampling.
 
-    Where the scaled image is smaller than the crop, the rest is mean colour and ignored.
+    Only the part that shows is resampled, which costs the crop and not the image. Where the scaled
+    image is smaller than the crop, the rest is mean colour and ignored.
 
     Args:
-        image: RGB photograph.
-        masks: indices in mode L at the same size; none, one or several.
+        image_3HW: RGB photograph, uint8.
+        masks_HW: indices at the same size, uint8; none, one or several.
         view: side and scales.
         generator: source of the scale, the place and the flip.
 
     Returns:
-        image and masks of crop x crop pixels.
+        image (3, crop, crop) and masks (crop, crop), uint8.
     """
     scale = generator.uniform(view.scale_min, view.scale_max)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    left, top = (
-        int(generator.integers(min(0, view.crop - side), max(0, view.crop - side) + 1))
-        for side in (width, height)
-    )
+    height, width = image_3HW.shape[-2:]
+    x = draw_span(width, scale, view.crop, generator)
+    y = draw_span(height, scale, view.crop, generator)
     flip = bool(generator.integers(2))
-    place = _Place(left, top, width, height, view.crop, flip)
-    return (
-        place.apply(image, Image.Resampling.BILINEAR, MEAN_COLOUR),
-        *(place.apply(mask, Image.Resampling.NEAREST, IGNORE) for mask in masks),
-    )
+    colour = torch.tensor(MEAN_COLOUR, dtype=torch.uint8, device=image_3HW.device)
+    canvas = colour.repeat(view.crop, view.crop, 1).permute(2, 0, 1)
+    views = [_put(canvas, resize(_take(image_3HW, x, y), (y.shown, x.shown)), x, y)]
+    for mask_HW in masks_HW:
+        part_11hw = _take(mask_HW, x, y)[None, None]
+        part_HW = F.interpolate(part_11hw, size=(y.shown, x.shown), mode="nearest-exact")[0, 0]
+        canvas = torch.full_like(mask_HW[:1, :1], IGNORE).repeat(view.crop, view.crop)
+        views.append(_put(canvas, part_HW, x, y))
+    return tuple(part.flip(-1) if flip else part for part in views)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A scaled image of width x height put at (left, top) on a square canvas."""
+def _take(image: Tensor, x: Span, y: Span) -> Tensor:
+    return image[..., y.start : y.start + y.taken, x.start : x.start + x.taken]
 
-    left: int
-    top: int
-    width: int
-    height: int
-    crop: int
-    flip: bool
 
-    def apply(
-        self, image: Image.Image, how: Image.Resampling, fill: int | tuple[int, ...]
-    ) -> Image.Image:
-        """Resample only the part that shows, which costs the crop and not the image."""
-        x0, y0 = max(0, self.left), max(0, self.top)
-        x1 = min(self.crop, self.left + self.width)
-        y1 = min(self.crop, self.top + self.height)
-        fx, fy = image.width / self.width, image.height / self.height
-        box = (
-            (x0 - self.left) * fx,
-            (y0 - self.top) * fy,
-            min((x1 - self.left) * fx, image.width),
-            min((y1 - self.top) * fy, image.height),
-        )
-        part = image.resize((x1 - x0, y1 - y0), how, box=box)
-        if (x1 - x0, y1 - y0) != (self.crop, self.crop):
-            canvas = Image.new(image.mode, (self.crop, self.crop), fill)
-            canvas.paste(part, (x0, y0))
-            part = canvas
-        return part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.flip else part
+def _put(canvas: Tensor, part: Tensor, x: Span, y: Span) -> Tensor:
+    if part.shape == canvas.shape:
+        return part
+    canvas[..., y.place : y.place + y.shown, x.place : x.place + x.shown] = part
+    return canvas
+
+
+def resize(image_3HW: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resampling that averages where it shrinks, as Pillow does it; uint8.
+
+    torch has it for bytes on CPUs alone; elsewhere it goes over float32 and may round the other
+    way.
+    """
+    if image_3HW.shape[-2:] == size:
+        return image_3HW
+    # A part of an image is no longer dense, and would come back with its channels apart.
+    source = image_3HW[None].contiguous(memory_format=torch.channels_last)
+    source = source if source.device.type == "cpu" else source.float()
+    resized = F.interpolate(source, size=size, mode="bilinear", antialias=True)[0]
+    return resized if resized.dtype == torch.uint8 else resized.round().clamp(0, 255).byte()
+
+
+def warp(image_3HW: Tensor, side: int) -> Tensor:
+    """Resize to side x side, aspect ratio ignored, as SEC and DSRG do."""
+    return resize(image_3HW, (side, side))
 
 
 def image_tensor(image: Image.Image) -> Tensor:
-    """RGB image to a uint8 tensor of shape (3, H, W)."""
-    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1).contiguous()
+    """RGB image to a uint8 tensor of shape (3, H, W), channels last in memory."""
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
 
 
 def mask_tensor(mask: Image.Image) -> Tensor:
@@ -97,17 +124,17 @@ def mask_tensor(mask: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(mask, dtype=np.uint8))
 
 
+def stack_images(images: Sequence[Tensor]) -> Tensor:
+    """Images of one size to a batch (B, 3, H, W), channels last in memory."""
+    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+
+
 def normalise(images_B3HW: Tensor) -> Tensor:
     """Bytes to zero mean and unit deviation of ImageNet, on the tensor's own device."""
-    mean = torch.tensor(MEAN, device=images_B3HW.device)[:, None, None]
-    std = torch.tensor(STD, device=images_B3HW.device)[:, None, None]
-    return ((images_B3HW.float() / 255.0 - mean) / std).contiguous(
-        memory_format=torch.channels_last
-    )
-
-
-def warp(image: Image.Image, side: int) -> Image.Image:
-    """Resize to side x side, aspect ratio ignored, as SEC and DSRG do."""
-    if image.size == (side, side):
-        return image
-    return image.resize((side, side), Image.Resampling.BILINEAR)
+    B, _, H, W = images_B3HW.shape
+    rows = images_B3HW.permute(0, 2, 3, 1).float().reshape(B * H, W * 3)
+    # Whole rows of constants: three numbers alone would leave vector units idle.
+    std = torch.tensor(STD, device=rows.device).repeat(W)
+    mean = torch.tensor(MEAN, device=rows.device).repeat(W)
+    normal = torch.addcmul(-mean / std, rows, 1.0 / (255.0 * std))
+    return normal.view(B, H, W, 3).permute(0, 3, 1, 2)

@@ -1,8 +1,11 @@
 """Backbones at a fixed output stride (§3.2): the last poolings dropped, later convolutions dilated.
 
+torchvision is imported only where its networks are wanted: it takes most of a second.
+
 Shape legend: B batch, H W image, h w grid, K channels.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision import models
 
 from pipeline.errors import UserError
 from pipeline.paths import resolve_user_path
@@ -61,6 +63,8 @@ class Backbone(nn.Module):
 
 def _vgg16() -> tuple[nn.Module, Geometry]:
     """VGG16 without its fully-connected layers; pool4 and pool5 dropped, conv5 dilated by 2."""
+    from torchvision import models
+
     layers: list[nn.Module] = []
     poolings = 0
     for layer in models.vgg.make_layers(models.vgg.cfgs["D"]):
@@ -103,11 +107,11 @@ def _vgg16_narrow() -> tuple[nn.Module, Geometry]:
 
 def _resnet101() -> tuple[nn.Module, Geometry]:
     """ResNet-101 with the strides of its last two stages replaced by dilation."""
+    from torchvision import models
+
     net = models.resnet101(weights=None, replace_stride_with_dilation=[False, True, True])
     names = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
-    body = nn.Sequential()
-    for name in names:
-        body.add_module(name, getattr(net, name))
+    body = nn.Sequential(OrderedDict((name, getattr(net, name)) for name in names))
     return body, Geometry(2048, 8, corner=True, saliency="layer2")
 
 
@@ -124,14 +128,15 @@ class Scale(nn.Module):
         return self.factor * features
 
 
-# ImageNet's SqueezeNet has no normalisation, and its last activations are large: root mean square
-# 19 on photographs. Heads are initialised and given rates for inputs near 1; without this factor
-# they learn almost nothing, or diverge (docs/choices.md).
+# SqueezeNet has no normalisation: the root mean square of its last activations on photographs is
+# 19. Heads are made for inputs near 1, and hardly learn without this factor (docs/choices.md).
 SQUEEZENET_SCALE = 0.1
 
 
 def _squeezenet() -> tuple[nn.Module, Geometry]:
     """SqueezeNet 1.0, padded so that a side of 8k+1 gives k+1; last pooling dropped, scaled."""
+    from torchvision import models
+
     layers = list(models.squeezenet1_0(weights=None).features)
     layers[0].padding = (3, 3)
     pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
@@ -151,11 +156,18 @@ BUILDERS: dict[str, Callable[[], tuple[nn.Module, Geometry]]] = {
     "squeezenet1_0": _squeezenet,
 }
 
-IMAGENET = {
-    "vgg16": models.VGG16_Weights.IMAGENET1K_V1,
-    "resnet101": models.ResNet101_Weights.IMAGENET1K_V1,
-    "squeezenet1_0": models.SqueezeNet1_0_Weights.IMAGENET1K_V1,
-}
+
+def imagenet_state(name: str) -> dict[str, Tensor]:
+    """Torchvision's first ImageNet weights of a backbone, downloaded once and checked."""
+    from torchvision import models
+
+    weights = {
+        "vgg16": models.VGG16_Weights.IMAGENET1K_V1,
+        "resnet101": models.ResNet101_Weights.IMAGENET1K_V1,
+        "squeezenet1_0": models.SqueezeNet1_0_Weights.IMAGENET1K_V1,
+    }
+    state: dict[str, Tensor] = weights[name].get_state_dict(progress=True, check_hash=True)
+    return state
 
 
 def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbone:
@@ -208,7 +220,7 @@ def _fill(backbone: Backbone, name: str, weights: str) -> None:
 def _read_state(name: str, weights: str) -> dict[str, Tensor]:
     """Tensors by their name inside `Backbone.body`, from any of the places weights come from."""
     if weights == "imagenet":
-        state = IMAGENET[name].get_state_dict(progress=True, check_hash=True)
+        state = imagenet_state(name)
     else:
         path = resolve_user_path(weights)
         if not path.exists():

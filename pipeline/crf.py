@@ -129,13 +129,22 @@ def dense_crf(unary_BCHW: Tensor, image_B3HW: Tensor, weights: CrfWeights) -> Te
     Raises:
         ValueError: if the shapes do not belong together.
     """
+    check_fit(unary_BCHW, image_B3HW)
+    kernel_BNN = pairwise_matrix(image_B3HW, weights)
+    q_BCN = mean_field(unary_BCHW.flatten(start_dim=2), kernel_BNN, weights.iterations)
+    return q_BCN.reshape(unary_BCHW.shape)
+
+
+def check_fit(unary_BCHW: Tensor, image_B3HW: Tensor) -> None:
+    """Check that images of three channels belong to the unaries.
+
+    Raises:
+        ValueError: if batch or size differ.
+    """
     B, _, H, W = unary_BCHW.shape
     if image_B3HW.shape != (B, CHANNELS, H, W):
         unary, image = tuple(unary_BCHW.shape), tuple(image_B3HW.shape)
         raise ValueError(f"unary with shape {unary} does not fit image with shape {image}")
-    kernel_BNN = pairwise_matrix(image_B3HW, weights)
-    q_BCN = mean_field(unary_BCHW.flatten(start_dim=2), kernel_BNN, weights.iterations)
-    return q_BCN.reshape(unary_BCHW.shape)
 
 
 def _squared_differences(values_N: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from pipeline.crf import CrfWeights, dense_crf
 from pipeline.device import pick_device, seed_everything
 from pipeline.growing import UNSEEDED, grow
 from pipeline.history import write_history
+from pipeline.lattice import lattice_crf
 from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
 from pipeline.manifest import Manifest
 from pipeline.network import downsample
@@ -29,6 +30,7 @@ from pipeline.start import plain_state, start_weights
 from pipeline.tagged import TaggedImages
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
+EXACT_PIXELS = 512  # above, a CPU is faster on the lattice: 13 times at 41x41
 
 
 class DsrgNet(nn.Module):
@@ -144,6 +146,9 @@ def train_dsrg(
 def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
     """CRF posterior of probabilities under the unary -p, behind the gate of 21 classes.
 
+    The exact kernel, which is one matrix product on a GPU; on a CPU larger grids go over the
+    lattice, as in DSRG's released code.
+
     With fewer classes the same weights would let every pixel pass at once, so the missing ones
     are added with probability 0 and what falls to them is lost, like an untagged class's share.
 
@@ -153,7 +158,9 @@ def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
     classes = p_BChw.shape[1]
     phantoms = max(0, CALIBRATED_FOR - classes)
     unary_BChw = F.pad(-p_BChw, (0, 0, 0, 0, 0, phantoms))
-    return dense_crf(unary_BChw, image_B3hw, weights)[:, :classes]
+    small = unary_BChw[0, 0].numel() <= EXACT_PIXELS
+    solve = dense_crf if small or unary_BChw.is_cuda else lattice_crf
+    return solve(unary_BChw, image_B3hw, weights)[:, :classes]
 
 
 def dsrg_terms(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.augment import image_tensor, mask_tensor, normalise
+from pipeline.augment import image_tensor, mask_tensor, normalise, stack_images
 from pipeline.images import read_image, read_mask, write_mask
 from pipeline.manifest import Manifest, Row
 from pipeline.metrics import Counts, confusion_matrix
@@ -54,15 +54,14 @@ def confusion_of(
     """
     network.eval()
     classes = len(manifest.classes)
-    total = torch.zeros(classes, classes + 1, dtype=torch.int64)
+    total = np.zeros((classes, classes + 1), dtype=np.int64)
     parts = list(same_size_batches([r for r in manifest.of("val") if r.mask], batch_size))
     for rows in track(parts, what) if what else parts:
         images = [image_tensor(read_image(manifest.path(row.image))) for row in rows]
-        predicted_BHW = predict_batch(network, torch.stack(images)).cpu()
+        predicted_BHW = predict_batch(network, stack_images(images)).to(torch.uint8).cpu()
         truth = [mask_tensor(read_mask(manifest.path(row.mask), classes)) for row in rows]
         total += confusion_matrix(torch.stack(truth), predicted_BHW, classes)
         if predictions is not None:
-            for row, mask_HW in zip(rows, predicted_BHW.numpy().astype(np.uint8), strict=True):
+            for row, mask_HW in zip(rows, predicted_BHW.numpy(), strict=True):
                 write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
-    counts: Counts = total.numpy()
-    return counts
+    return total

@@ -1,4 +1,4 @@
-"""Dense-CRF mean field for full-resolution images, on permutohedral lattices.
+"""Dense-CRF mean field in time linear in the pixels, on permutohedral lattices.
 
 Gaussian filtering after Adams, Baek & Davis (Eurographics 2010), used for mean field as in
 Krähenbühl & Koltun (NIPS 2011, §3). Pixels are embedded among the integer points of zero coordinate
@@ -6,8 +6,8 @@ sum; each spreads its values over the corners of its simplex (splat), the occupi
 blurred along the lattice axes, and pixels read back (slice). All of it is sorting, gathering and
 segment sums of torch, the same code on CPU and GPU.
 
-Shape legend: D feature dimensions, S = D + 1 simplex corners and lattice axes, N pixels, V occupied
-lattice points, E = N * S splat entries, C classes, H rows, W columns.
+Shape legend: B images, D feature dimensions, S = D + 1 simplex corners and lattice axes, N pixels
+of all images, V occupied lattice points, E = N * S splat entries, C classes, H rows, W columns.
 """
 
 import functools
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.crf import CHANNELS, CrfWeights
+from pipeline.crf import CHANNELS, CrfWeights, check_fit
 from pipeline.permutohedral import (
     barycentric,
     corner_keys,
@@ -25,6 +25,10 @@ from pipeline.permutohedral import (
     enclosing_simplex,
     find_neighbours,
 )
+
+# Pixels: with a position width below this, no two pixels touch a lattice point in common, nor
+# neighbouring ones, and the exact kernel gives a pixel beside less than 0.001.
+ALONE = 0.26
 
 
 @dataclass(frozen=True)
@@ -62,21 +66,23 @@ class Lattice:
     """Permutohedral lattice of one set of feature vectors, ready to filter values.
 
     Attributes:
-        splat: V x N, barycentric weights of the pixels around each lattice point.
-        slice: N x V, the same weights by pixel.
-        neighbour_2SV: from `find_neighbours`.
+        splat: V x N, barycentric weights of the pixels around each lattice point, and a last row
+            without entries: the value of points that are not occupied.
+        blur: for each axis, half a point's neighbours added to it; (V + 1) x (V + 1).
+        slice: N x (V + 1), the weights of splat by pixel.
     """
 
     splat: SparseRows
+    blur: tuple[SparseRows, ...]
     slice: SparseRows
-    neighbour_2SV: Tensor
 
     @classmethod
-    def build(cls, features_DN: Tensor) -> "Lattice":
+    def build(cls, features_DN: Tensor, image_N: Tensor | None = None) -> "Lattice":
         """Embed features and index the lattice points they touch.
 
         Args:
             features_DN: features in units of the kernel's standard deviation, float32.
+            image_N: which image each pixel belongs to, ascending from 0; None where it is one.
 
         Returns:
             the lattice, on the device of the features.
@@ -86,7 +92,7 @@ class Lattice:
         """
         origin_SN, rank_SN, residual_SN = enclosing_simplex(elevate(features_DN))
         weight_E = _rows(barycentric(residual_SN, rank_SN)).flatten()
-        key_SN, place_S = corner_keys(origin_SN, rank_SN)
+        key_SN, place_S = corner_keys(origin_SN, rank_SN, image_N)
         S, N = key_SN.shape
         sorted_E, order_E = _rows(key_SN).flatten().sort(stable=True)
         key_V, point_E, count_V = torch.unique_consecutive(
@@ -94,11 +100,12 @@ class Lattice:
         )
         pixel_E = order_E.int().div_(S, rounding_mode="floor")
         start_V = F.pad(count_V.cumsum(0), (1, 0)).int()
+        start_V = torch.cat([start_V, start_V[-1:]])  # the row of what is not occupied
         corner_E = torch.empty_like(pixel_E).scatter_(0, order_E, point_E.int())
         start_N = torch.arange(0, S * N + 1, S, dtype=torch.int32, device=key_V.device)
         splat = SparseRows(pixel_E, weight_E.index_select(0, order_E), start_V)
         slice_ = SparseRows(corner_E, weight_E, start_N)
-        return cls(splat, slice_, find_neighbours(key_V, place_S))
+        return cls(splat, _blur_rows(find_neighbours(key_V, place_S)), slice_)
 
     def filter(self, values_NC: Tensor) -> Tensor:
         """Splat, blur and slice.
@@ -109,10 +116,9 @@ class Lattice:
         Returns:
             their Gaussian sums, shape (N, C), times a constant that `normalised` cancels.
         """
-        point_VC = F.pad(self.splat.times(values_NC), (0, 0, 0, 1))  # + what is not occupied: 0
-        for ahead_V, behind_V in self.neighbour_2SV.unbind(dim=1):
-            around_VC = point_VC.index_select(0, ahead_V) + point_VC.index_select(0, behind_V)
-            point_VC[:-1].add_(around_VC, alpha=0.5)
+        point_VC = self.splat.times(values_NC)
+        for axis in self.blur:
+            point_VC = axis.times(point_VC)
         return self.slice.times(point_VC)
 
     def normalised(self, weight: float) -> "Lattice":
@@ -129,52 +135,78 @@ class Lattice:
 
 
 @torch.no_grad()
-def lattice_crf(unary_CHW: Tensor, image_3HW: Tensor, weights: CrfWeights) -> Tensor:
-    """Refine one full-resolution class map with the fully connected CRF.
+def lattice_crf(unary_BCHW: Tensor, image_B3HW: Tensor, weights: CrfWeights) -> Tensor:
+    """Refine a batch of class maps with the fully connected CRF.
 
-    The mean field of `pipeline.crf.dense_crf` in time N * C instead of N^2 * C.
+    The mean field of `pipeline.crf.dense_crf` in time N * C instead of N^2 * C. The images of a
+    batch lie on one lattice side by side, which saves small images most of the calls.
 
     Args:
-        unary_CHW: energies, lower is likelier.
-        image_3HW: grey levels 0..255, same size and device.
+        unary_BCHW: energies, lower is likelier.
+        image_B3HW: grey levels 0..255, same size and device.
         weights: position widths in pixels.
 
     Returns:
-        posterior marginals, float32, shape (C, H, W). No gradient.
+        posterior marginals, float32, shape (B, C, H, W). No gradient.
 
     Raises:
         ValueError: if the shapes do not belong together, or the widths are so narrow that the
             image spans more lattice cells than a 64-bit key can name.
     """
-    C, H, W = unary_CHW.shape
-    if image_3HW.shape != (CHANNELS, H, W):
-        unary, image = tuple(unary_CHW.shape), tuple(image_3HW.shape)
-        raise ValueError(f"unary with shape {unary} does not fit image with shape {image}")
-    place_2N = _positions(H, W, unary_CHW.device) / weights.theta_alpha
-    colour_3N = image_3HW.float().reshape(CHANNELS, H * W) / weights.theta_beta
-    appearance = Lattice.build(torch.cat([place_2N, colour_3N])).normalised(weights.bilateral)
-    smoothness = _smoothness(H, W, weights.theta_gamma, weights.gaussian, unary_CHW.device)
-    score_CN = -unary_CHW.float().reshape(C, H * W)
-    q_CN = score_CN.softmax(dim=0)
+    B, C, H, W = unary_BCHW.shape
+    check_fit(unary_BCHW, image_B3HW)
+    place_2N, image_N = _positions(B, H, W, unary_BCHW.device)
+    colour_3N = image_B3HW.float().transpose(0, 1).reshape(CHANNELS, -1)
+    features_5N = torch.cat([place_2N / weights.theta_alpha, colour_3N / weights.theta_beta])
+    appearance = Lattice.build(features_5N, image_N).normalised(weights.bilateral)
+    score_NC = -_rows(unary_BCHW.float().transpose(0, 1).reshape(C, -1))
+    q_NC = _softmax(score_NC)
     for _ in range(weights.iterations):
-        q_NC = _rows(q_CN)
-        message_NC = appearance.filter(q_NC) + smoothness.filter(q_NC)
-        q_CN = (score_CN + message_NC.t()).softmax(dim=0)
-    return q_CN.reshape(C, H, W)
+        message_NC = appearance.filter(q_NC) + _smooth(q_NC, (B, H, W), weights)
+        q_NC = _softmax(score_NC + message_NC)
+    return q_NC.view(B, H, W, C).permute(0, 3, 1, 2)
+
+
+def _smooth(q_NC: Tensor, size: tuple[int, int, int], weights: CrfWeights) -> Tensor:
+    """The smoothness kernel's message, (N, C), for B images of H x W pixels."""
+    if weights.theta_gamma < ALONE:
+        return weights.gaussian * q_NC
+    return _smoothness(size, weights.theta_gamma, weights.gaussian, q_NC.device).filter(q_NC)
 
 
 @functools.lru_cache(maxsize=4)
 def _smoothness(
-    height: int, width: int, theta: float, weight: float, device: torch.device
+    size: tuple[int, int, int], theta: float, weight: float, device: torch.device
 ) -> Lattice:
     """Lattice over positions alone, cached because the images of a data set share few sizes."""
-    return Lattice.build(_positions(height, width, device) / theta).normalised(weight)
+    place_2N, image_N = _positions(*size, device)
+    return Lattice.build(place_2N / theta, image_N).normalised(weight)
 
 
-def _positions(height: int, width: int, device: torch.device) -> Tensor:
-    """Column and row of each pixel, float32, shape (2, N)."""
+def _positions(batch: int, height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Column and row of each pixel, float32, shape (2, N); the number of its image, (N,)."""
     pixel_N = torch.arange(height * width, device=device)
-    return torch.stack([pixel_N % width, pixel_N.div(width, rounding_mode="floor")]).float()
+    place_2N = torch.stack([pixel_N % width, pixel_N.div(width, rounding_mode="floor")]).float()
+    image_N = torch.arange(batch, device=device).repeat_interleave(height * width)
+    return place_2N.repeat(1, batch), image_N
+
+
+def _blur_rows(neighbour_2SV: Tensor) -> tuple[SparseRows, ...]:
+    """One axis after the other: a point, plus half of the two points beside it."""
+    _, S, V = neighbour_2SV.shape
+    own_SV = torch.arange(V, dtype=torch.int32, device=neighbour_2SV.device).expand(1, S, V)
+    column_S3V = torch.cat([own_SV, neighbour_2SV]).transpose(0, 1)
+    column_SE = F.pad(column_S3V, (0, 1), value=V).transpose(1, 2).flatten(start_dim=1)
+    weight_E = column_SE.new_tensor([1.0, 0.5, 0.5], dtype=torch.float32).repeat(V + 1)
+    start_V = torch.arange(0, 3 * V + 4, 3, dtype=torch.int32, device=neighbour_2SV.device)
+    return tuple(SparseRows(column_E, weight_E, start_V) for column_E in column_SE)
+
+
+def _softmax(score_NC: Tensor) -> Tensor:
+    """Softmax of each row; over a handful of columns torch's own takes ten times as long."""
+    if score_NC.shape[1] >= 16:
+        return score_NC.softmax(dim=1)
+    return _rows(score_NC.t().contiguous().softmax(dim=0))
 
 
 def _rows(values_CN: Tensor) -> Tensor:

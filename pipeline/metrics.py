@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.manifest import IGNORE
-
 Counts = NDArray[np.int64]
 Scores = NDArray[np.float64]
 
 
-def confusion_matrix(truth: Tensor, prediction: Tensor, classes: int) -> Tensor:
+def confusion_matrix(truth: Tensor, prediction: Tensor, classes: int) -> Counts:
     """Count pixels by (truth, prediction).
+
+    Masks are made of regions, so runs of equal pairs are counted instead of pixels: three times
+    faster than counting pixels on real masks, several times slower on noise.
 
     Args:
         truth: integer tensor of any shape, 0..classes-1 or 255.
@@ -26,17 +27,25 @@ def confusion_matrix(truth: Tensor, prediction: Tensor, classes: int) -> Tensor:
         classes: number of classes C.
 
     Returns:
-        int64 tensor with shape (C, C + 1); the last column is "no prediction".
+        array with shape (C, C + 1); the last column is "no prediction".
 
-    >>> confusion_matrix(torch.tensor([0, 1, 255]), torch.tensor([0, 0, 1]), 2)
-    tensor([[1, 0, 0],
-            [1, 0, 0]])
+    >>> confusion_matrix(torch.tensor([0, 1, 255]), torch.tensor([0, 0, 1]), 2).tolist()
+    [[1, 0, 0], [1, 0, 0]]
     """
-    truth = truth.reshape(-1).to(torch.int64)
-    prediction = prediction.reshape(-1).to(torch.int64).clamp(max=classes)
-    valid = truth != IGNORE
-    index = (truth * (classes + 1) + prediction)[valid]
-    return torch.bincount(index, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
+    truth_N = truth.reshape(-1).to(torch.uint8).cpu().numpy()
+    prediction_N = prediction.reshape(-1).to(torch.uint8).cpu().numpy()
+    pair_N = np.left_shift(truth_N, 8, dtype=np.uint16) | prediction_N
+    starts_N = np.ones(len(pair_N), dtype=bool)
+    np.not_equal(pair_N[1:], pair_N[:-1], out=starts_N[1:])
+    first_R = np.flatnonzero(starts_N)  # R runs
+    length_R = np.diff(first_R, append=len(pair_N))
+    pair_R = pair_N[first_R]
+    known_R = pair_R < classes << 8  # the truth is the high byte
+    # Sums of lengths are exact: doubles hold whole numbers up to 2^53.
+    counts = np.bincount(pair_R[known_R], weights=length_R[known_R], minlength=classes << 8)
+    pairs = counts.astype(np.int64).reshape(classes, 256)
+    unlabelled_C1 = pairs[:, classes:].sum(axis=1, keepdims=True)
+    return np.concatenate([pairs[:, :classes], unlabelled_C1], axis=1)
 
 
 def class_iou(confusion: Counts) -> Scores:

@@ -74,7 +74,9 @@ def barycentric(residual_SN: Tensor, rank_SN: Tensor) -> Tensor:
     return torch.cat([first_N[None], (sorted_SN[:-1] - sorted_SN[1:]).flip(0)])
 
 
-def corner_keys(origin_SN: Tensor, rank_SN: Tensor) -> tuple[Tensor, Tensor]:
+def corner_keys(
+    origin_SN: Tensor, rank_SN: Tensor, image_N: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Name each simplex corner by one integer.
 
     Corner k adds k to every coordinate of corner 0 and takes S off the k ranked last. All its
@@ -83,6 +85,7 @@ def corner_keys(origin_SN: Tensor, rank_SN: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         origin_SN: from `enclosing_simplex`.
         rank_SN: likewise.
+        image_N: number of the image each pixel belongs to, ascending; images share no points.
 
     Returns:
         keys of corners 0..D with shape (S, N); place value of each coordinate's digit, (S,).
@@ -94,7 +97,8 @@ def corner_keys(origin_SN: Tensor, rank_SN: Tensor) -> tuple[Tensor, Tensor]:
     # Corners go one below corner 0; a spare digit keeps neighbours beyond a border from aliasing.
     low_D = origin_SN[:-1].amin(dim=1) - 1
     widths = (origin_SN[:-1].amax(dim=1) - low_D + 2).tolist()
-    cells = S * math.prod(widths)
+    images = 1 if image_N is None else int(image_N[-1]) + 1
+    cells = S * math.prod(widths) * images
     if cells >= 2**62:
         raise ValueError(f"features span {cells} lattice cells; widen the kernel")
     # The last coordinate follows from the zero sum. 32-bit keys sort in half the time.
@@ -102,6 +106,8 @@ def corner_keys(origin_SN: Tensor, rank_SN: Tensor) -> tuple[Tensor, Tensor]:
     place_S = origin_SN.new_tensor(places, dtype=torch.int32 if cells < 2**31 else torch.int64)
     digit_DN = origin_SN[:-1] - low_D[:, None]
     packed_N = (digit_DN * place_S[:-1, None]).sum(dim=0, dtype=place_S.dtype)
+    if image_N is not None:
+        packed_N += image_N.to(place_S.dtype) * math.prod(widths)
     ranked_SN = torch.empty_like(rank_SN, dtype=place_S.dtype)
     ranked_SN.scatter_(0, rank_SN, place_S[:, None].expand_as(rank_SN))
     taken_SN = ranked_SN.flip(0).cumsum(0, dtype=place_S.dtype).roll(1, 0)

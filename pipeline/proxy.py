@@ -46,10 +46,9 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
     rows = manifest.train()
     folder.mkdir(parents=True, exist_ok=True)
     for row in track(rows, "proxy: masks"):
-        image = read_image(manifest.path(row.image))
-        image_3HW = image_tensor(image).to(device)
-        warped = [image_tensor(warp(image, side)).to(device) for side in sides]
-        logits_CHW = multi_scale_logits(network, warped, (image.height, image.width))
+        image_3HW = image_tensor(read_image(manifest.path(row.image))).to(device)
+        warped = [warp(image_3HW, side) for side in sides]
+        logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))
         mask_HW = proxy_mask(logits_CHW, image_3HW, row.tags, weights)
         write_mask(
             folder / f"{row.id}.png", mask_HW.cpu().numpy().astype(np.uint8), manifest.classes
@@ -85,5 +84,5 @@ def proxy_mask(
     if len(labels_T) == 1:
         return torch.zeros_like(logits_CHW[0], dtype=torch.int64)
     p_THW = logits_CHW[labels_T].float().softmax(dim=0).clamp(min=LEAST)
-    q_THW = lattice_crf(-p_THW.log(), image_3HW.float(), weights)
+    q_THW = lattice_crf(-p_THW.log()[None], image_3HW.float()[None], weights)[0]
     return labels_T[q_THW.argmax(dim=0)]

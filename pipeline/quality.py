@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.atomic import whole_file
-from pipeline.augment import image_tensor, mask_tensor, normalise
+from pipeline.augment import mask_tensor, normalise, stack_images
 from pipeline.cam import CamNet, cam_mask
 from pipeline.device import pick_device
 from pipeline.images import read_mask
@@ -63,7 +63,7 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
             "proxy": (mask_tensor(truth), mask_tensor(proxy)),
         }
         for kind, (true, given) in pairs.items():
-            totals[kind] += confusion_matrix(true, given, classes).numpy()
+            totals[kind] += confusion_matrix(true, given, classes)
     summary: dict[str, float] = {"images": len(known)}
     if known:
         summary |= _summary(totals)
@@ -98,7 +98,7 @@ def _cam_maps(
     images = TaggedImages(manifest, manifest.train(), params.cam.image_size)
     for first in track(range(0, len(known), size), "proxy: measure"):
         part = known[first : first + size]
-        batch = torch.stack([image_tensor(images.warped(i)) for i in part]).to(device)
+        batch = stack_images([images.warped(i) for i in part]).to(device)
         with torch.inference_mode():
             maps_BChw = network.maps(normalise(batch))
         yield from zip(part, maps_BChw, strict=True)

@@ -1,16 +1,16 @@
 """Batches for training: which images, in which order, as a pure function of seed and step."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pipeline.augment import View, image_tensor, mask_tensor, random_view
+from pipeline.augment import View, image_tensor, mask_tensor, random_view, stack_images
 from pipeline.device import rng
 from pipeline.images import read_image, read_mask
 
@@ -58,31 +58,78 @@ class BatchPlan(Sampler[list[Item]]):
             ]
 
 
-class LabelledImages(Dataset[tuple[Tensor, Tensor]]):
-    """Random views of images and masks; small sets stay decoded in memory."""
+class Memory:
+    """Decoded images, kept as long as they fit: small data sets are read once."""
 
-    CACHE_BYTES = 2**30
+    LIMIT = 2**30  # bytes, in each process that decodes
 
-    def __init__(self, streams: Sequence[Sequence[Pair]], view: View, classes: int) -> None:
+    def __init__(self) -> None:
+        """Start empty."""
+        self.kept: dict[Hashable, tuple[Tensor, ...]] = {}
+        self.room = self.LIMIT
+
+    def get(self, key: Hashable, read: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What `read` returns, from memory where it was read before and there was room."""
+        if key in self.kept:
+            return self.kept[key]
+        tensors = read()
+        self.room -= sum(tensor.nbytes for tensor in tensors)
+        if self.room > 0:
+            self.kept[key] = tensors
+        return tensors
+
+
+Decoded = tuple[Tensor, Tensor, tuple[int, ...]]  # image, mask, random key of their view
+
+
+class LabelledImages(Dataset[Decoded]):
+    """Decoded images and masks, each with the random key of its view."""
+
+    def __init__(self, streams: Sequence[Sequence[Pair]], classes: int) -> None:
         """Serve the pairs of each stream; masks are checked against `classes`."""
-        self.streams, self.view, self.classes = streams, view, classes
-        self._decoded: dict[Pair, tuple[Image.Image, Image.Image]] = {}
-        self._room = self.CACHE_BYTES
+        self.streams, self.classes = streams, classes
+        self.memory = Memory()
 
-    def __getitem__(self, item: Item) -> tuple[Tensor, Tensor]:
-        """The view of one item: uint8 (3, crop, crop) and uint8 (crop, crop)."""
-        image, mask = self._read(self.streams[item.stream][item.index])
-        image, mask = random_view(image, mask, view=self.view, generator=rng(*item.key))
-        return image_tensor(image), mask_tensor(mask)
+    def __getitem__(self, item: Item) -> Decoded:
+        """Bytes (3, H, W) and (H, W) as they lie in the files, and the item's key."""
+        pair = self.streams[item.stream][item.index]
+        image, mask = self.memory.get(pair, lambda: self.read(pair))
+        return image, mask, item.key
 
-    def _read(self, pair: Pair) -> tuple[Image.Image, Image.Image]:
-        if pair in self._decoded:
-            return self._decoded[pair]
-        decoded = read_image(pair[0]), read_mask(pair[1], self.classes)
-        self._room -= 4 * decoded[0].width * decoded[0].height
-        if self._room > 0:
-            self._decoded[pair] = decoded
-        return decoded
+    def read(self, pair: Pair) -> tuple[Tensor, Tensor]:
+        """Decode one image and its mask."""
+        return image_tensor(read_image(pair[0])), mask_tensor(read_mask(pair[1], self.classes))
+
+
+@dataclass(frozen=True)
+class Views:
+    """Collates decoded images into a batch of their random views, on one device."""
+
+    view: View
+    device: torch.device
+
+    def __call__(self, samples: Sequence[Decoded]) -> tuple[Tensor, Tensor]:
+        """Bytes (B, 3, crop, crop), channels last, and (B, crop, crop)."""
+        images, masks = [], []
+        for *pair, key in samples:
+            image, mask = (part.to(self.device, non_blocking=True) for part in pair)
+            image, mask = random_view(image, mask, view=self.view, generator=rng(*key))
+            images.append(image)
+            masks.append(mask)
+        return stack_images(images), torch.stack(masks)
+
+
+def loader(
+    dataset: Dataset[Any], plan: BatchPlan, workers: int, collate: Callable[[list[Any]], Any]
+) -> DataLoader[Any]:
+    """Load the batches of a plan in `workers` processes; 0: in this one."""
+    return DataLoader(
+        dataset,
+        batch_sampler=plan,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+    )
 
 
 def batches(
@@ -94,12 +141,16 @@ def batches(
     view: View,
     classes: int,
     workers: int,
+    device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of bytes, (B, 3, crop, crop) and (B, crop, crop), the streams' parts in order."""
-    loader = DataLoader(
-        LabelledImages(streams, view, classes),
-        batch_sampler=BatchPlan([len(s) for s in streams], sizes, steps, seed),
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-    )
-    yield from loader
+    """Batches of bytes on `device`, (B, 3, crop, crop) and (B, crop, crop), stream after stream.
+
+    On a GPU the workers only decode: views are cut on the device, in the order of the batches.
+    """
+    images = LabelledImages(streams, classes)
+    plan = BatchPlan([len(stream) for stream in streams], sizes, steps, seed)
+    views = Views(view, device)
+    if device.type == "cpu":
+        yield from loader(images, plan, workers, views)
+    else:
+        yield from map(views, loader(images, plan, workers, list))

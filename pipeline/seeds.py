@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.augment import View, image_tensor, normalise
+from pipeline.augment import View, normalise, stack_images
 from pipeline.backbones import build_backbone
 from pipeline.cam import (
     CamNet,
@@ -130,7 +130,7 @@ def seed_all(network: CamNet, cam: Cam, manifest: Manifest) -> NDArray[np.uint8]
     size = cam.optimiser.batch_size
     for first in track(range(0, len(rows), size), "seeds: place"):
         part = range(first, min(first + size, len(rows)))
-        batch = torch.stack([image_tensor(images.warped(i)) for i in part]).to(device)
+        batch = stack_images([images.warped(i) for i in part]).to(device)
         maps, saliency = maps_and_saliency(network, normalise(batch))
         for i, maps_Chw, saliency_hw in zip(part, maps.cpu().numpy(), saliency.cpu(), strict=True):
             ground = _background(saliency_hw, cam, rows[i].id)

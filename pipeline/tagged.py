@@ -5,22 +5,21 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from pipeline.augment import View, image_tensor, random_view, warp
+from pipeline.augment import View, image_tensor, random_view, stack_images, warp
 from pipeline.device import rng
 from pipeline.growing import UNSEEDED
 from pipeline.images import read_image, tag_vector
 from pipeline.manifest import Manifest, Row
-from pipeline.sampling import BatchPlan, Item
+from pipeline.sampling import BatchPlan, Item, Memory, loader
+
+Tagged = tuple[Tensor, Tensor, Tensor]  # image, tags, seeds
 
 
-class TaggedImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Warped images, tags and seeds (all 255 where none are given); small sets stay in memory."""
-
-    CACHE_BYTES = 2**30
+class TaggedImages(Dataset[Tagged]):
+    """Warped images, tags and seeds (all 255 where none are given)."""
 
     def __init__(
         self,
@@ -36,9 +35,9 @@ class TaggedImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
         """
         self.manifest, self.rows, self.side = manifest, rows, side
         self.seeds, self.view = seeds_Nhw, view
-        self._warped: dict[int, Image.Image] = {}
+        self.memory = Memory()
 
-    def __getitem__(self, item: Item) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, item: Item) -> Tagged:
         """Bytes (3, side, side), boolean tags (C,), uint8 seeds (h, w)."""
         row = self.rows[item.index]
         image = self.warped(item.index)
@@ -48,28 +47,27 @@ class TaggedImages(Dataset[tuple[Tensor, Tensor, Tensor]]):
         if self.view is not None:
             (image,) = random_view(image, view=self.view, generator=rng(*item.key))
         elif rng(*item.key).integers(2):
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            seeds = seeds.flip(-1)
+            image, seeds = image.flip(-1), seeds.flip(-1)
         tags = torch.from_numpy(tag_vector(row.tags, len(self.manifest.classes)))
-        return image_tensor(image), tags, seeds
+        return image, tags, seeds
 
-    def warped(self, index: int) -> Image.Image:
-        """The image of one row at side x side."""
-        if index in self._warped:
-            return self._warped[index]
-        image = warp(read_image(self.manifest.path(self.rows[index].image)), self.side)
-        if (len(self._warped) + 1) * 4 * self.side**2 <= self.CACHE_BYTES:
-            self._warped[index] = image
+    def warped(self, index: int) -> Tensor:
+        """The image of one row, bytes (3, side, side)."""
+        path = self.manifest.path(self.rows[index].image)
+        (image,) = self.memory.get(
+            index, lambda: (warp(image_tensor(read_image(path)), self.side),)
+        )
         return image
 
     def batches(
         self, *, batch_size: int, steps: int, seed: int, workers: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    ) -> Iterator[Tagged]:
         """Random training batches, the same for the same seed."""
         plan = BatchPlan([len(self.rows)], [batch_size], steps, seed)
-        yield from DataLoader(
-            self,
-            batch_sampler=plan,
-            num_workers=workers,
-            pin_memory=torch.cuda.is_available(),
-        )
+        yield from loader(self, plan, workers, collate)
+
+
+def collate(samples: list[Tagged]) -> Tagged:
+    """A batch of images (B, 3, side, side), channels last, tags (B, C) and seeds (B, h, w)."""
+    images, tags, seeds = zip(*samples, strict=True)
+    return stack_images(images), torch.stack(tags), torch.stack(seeds)

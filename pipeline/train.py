@@ -59,6 +59,7 @@ def train_network(
         view=View(train.crop, train.scale_min, train.scale_max),
         classes=classes,
         workers=train.workers,
+        device=device,
     )
     validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
     log_every = max(1, steps // 100)
@@ -67,8 +68,8 @@ def train_network(
         for step, (images_B3HW, masks_BHW) in enumerate(
             track(data, f"train: {plan.variant} seed {seed}", steps), start=1
         ):
-            target_BHW = masks_BHW.to(device).long()
-            logits_BChw = network.forward_halves(normalise(images_B3HW.to(device)), sizes)
+            target_BHW = masks_BHW.long()
+            logits_BChw = network.forward_halves(normalise(images_B3HW), sizes)
             logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), network.backbone.geometry)
             loss = segmentation_loss(logits_BCHW, target_BHW, sizes)
             optimiser.zero_grad(set_to_none=True)

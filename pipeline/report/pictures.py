@@ -65,7 +65,7 @@ def spread_evenly(count: int, rows: int) -> list[int]:
 def image_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
     """Mean IoU within one image, over the classes that its truth or its prediction holds."""
     counts = confusion_matrix(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
-    iou = class_iou(counts.numpy())
+    iou = class_iou(counts)
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else 0.0
 
 

@@ -16,12 +16,16 @@ from pipeline.augment import (
     mask_tensor,
     normalise,
     random_view,
+    resize,
+    stack_images,
     warp,
 )
 from pipeline.manifest import IGNORE
 
 Bytes = NDArray[np.uint8]
-COLOURS = np.array([[0, 0, 0], [250, 20, 20], [20, 250, 20], [20, 20, 250]], dtype=np.uint8)
+COLOURS = np.array(
+    [[0, 0, 0], [250, 20, 20], [20, 250, 20], [20, 20, 250], [250, 250, 20]], dtype=np.uint8
+)
 
 
 def rng(*key: int) -> np.random.Generator:
@@ -40,10 +44,12 @@ def painted(mask: Image.Image) -> Image.Image:
 
 
 def view_of(mask: Image.Image, view: View, generator: np.random.Generator) -> tuple[Bytes, Bytes]:
-    image, cut = random_view(painted(mask), mask, view=view, generator=generator)
-    assert image.size == cut.size == (view.crop, view.crop)
-    assert (image.mode, cut.mode) == ("RGB", "L")
-    return np.array(image), np.array(cut)
+    tensors = image_tensor(painted(mask)), mask_tensor(mask)
+    image, cut = random_view(*tensors, view=view, generator=generator)
+    assert image.shape == (3, view.crop, view.crop)
+    assert cut.shape == (view.crop, view.crop)
+    assert image.dtype == cut.dtype == torch.uint8
+    return image.permute(1, 2, 0).numpy(), cut.numpy()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (90, 50), (37, 120)])
@@ -69,34 +75,51 @@ def test_an_edge_is_where_the_mask_has_it(scale: float) -> None:
     size = 40
     mask = np.zeros((size, size), dtype=np.uint8)
     mask[:, 20:] = 1
-    photograph = Image.fromarray(np.repeat(255 * mask[..., None], 3, axis=2))
+    photograph = torch.from_numpy(np.repeat(255 * mask[None], 3, axis=0))
     for key in range(8):
         image, cut = random_view(
-            photograph, Image.fromarray(mask), view=View(30, scale, scale), generator=rng(key)
+            photograph, torch.from_numpy(mask), view=View(30, scale, scale), generator=rng(key)
         )
-        grey, labels = np.array(image)[..., 0].astype(float), np.array(cut)
+        grey, labels = image[0].numpy().astype(float), cut.numpy()
         sharp = (labels != IGNORE) & (np.abs(grey - 127.5) > 1)
         assert np.array_equal(grey[sharp] > 127.5, labels[sharp] == 1)
 
 
-def test_the_view_is_the_scaled_image_cut() -> None:
-    """Resampling only what shows gives what resampling everything gives."""
+def test_the_view_is_a_window_resized_by_pillow() -> None:
     noise = rng(0).integers(0, 256, (31, 57, 3)).astype(np.uint8)
-    smooth = Image.fromarray(ndimage.uniform_filter(noise, (5, 5, 1)))
-    view = View(24, 0.6, 1.9)
-    for key in range(20):
-        (image,) = random_view(smooth, view=view, generator=rng(key))
+    photograph = Image.fromarray(noise)
+    view = View(24, 0.3, 1.9)
+    for key in range(40):
+        (image,) = random_view(image_tensor(photograph), view=view, generator=rng(key))
         scale = (generator := rng(key)).uniform(view.scale_min, view.scale_max)
-        whole = smooth.resize((round(57 * scale), round(31 * scale)), Image.Resampling.BILINEAR)
-        left, top = (
-            int(generator.integers(min(0, 24 - side), max(0, 24 - side) + 1)) for side in whole.size
-        )
+        window = round(24 / scale)
+        box, place, size = [], [], []
+        for length in (57, 31):
+            taken = min(window, length)
+            shown = 24 if length > window else min(24, round(length * scale))
+            start = int(generator.integers(length - window + 1)) if length > window else 0
+            place.append(0 if length > window else int(generator.integers(24 - shown + 1)))
+            box.append((start, start + taken))
+            size.append(shown)
+        (x0, x1), (y0, y1) = box
+        part = photograph.crop((x0, y0, x1, y1)).resize(tuple(size), Image.Resampling.BILINEAR)
         canvas = Image.new("RGB", (24, 24), MEAN_COLOUR)
-        canvas.paste(whole, (left, top))
+        canvas.paste(part, tuple(place))
         if generator.integers(2):
             canvas = canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        difference = np.abs(np.array(image).astype(int) - np.array(canvas))
-        assert difference.max() <= 1  # rounding of the box
+        difference = image.permute(1, 2, 0).numpy().astype(int) - np.array(canvas)
+        assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 1.6])
+def test_scales_are_met(scale: float) -> None:
+    """A stripe of 20 pixels is as wide in the view as the scale says."""
+    mask = np.zeros((60, 60), dtype=np.uint8)
+    mask[:, 20:40] = 1
+    for key in range(10):
+        _, cut = view_of(Image.fromarray(mask), View(96, scale, scale), rng(key))
+        widths = (cut == 1).sum(axis=1)
+        assert abs(widths.max() - 20 * scale) <= 1.5
 
 
 def test_whole_image_at_scale_one_comes_back_or_mirrored() -> None:
@@ -138,13 +161,8 @@ def test_crops_reach_every_border() -> None:
     mask[0], mask[-1], mask[:, 0], mask[:, -1] = 1, 2, 3, 4
     seen = set()
     for key in range(300):
-        _, cut = random_view(
-            Image.new("RGB", (30, 20)),
-            Image.fromarray(mask),
-            view=View(16, 1.0, 1.0),
-            generator=rng(key),
-        )
-        seen |= set(np.unique(np.array(cut)).tolist())
+        _, cut = view_of(Image.fromarray(mask), View(16, 1.0, 1.0), rng(key))
+        seen |= set(np.unique(cut).tolist())
     assert seen == {0, 1, 2, 3, 4}
 
 
@@ -160,13 +178,12 @@ def test_a_key_fixes_the_view() -> None:
 
 def test_mask_keeps_its_indices_and_several_masks_go_together() -> None:
     mask = rng(1).choice(np.array([0, 3, 9, IGNORE], dtype=np.uint8), (50, 70))
-    masks = Image.fromarray(mask), Image.fromarray(255 - mask)
-    _, first, second = random_view(
-        Image.new("RGB", (70, 50)), *masks, view=View(40, 0.7, 1.6), generator=rng(5)
-    )
-    inside = np.array(first) != IGNORE
-    assert set(np.unique(np.array(first))) <= {0, 3, 9, IGNORE}
-    assert np.array_equal(np.array(second)[inside], 255 - np.array(first)[inside])
+    masks = torch.from_numpy(mask), torch.from_numpy(255 - mask)
+    black = torch.zeros(3, 50, 70, dtype=torch.uint8)
+    _, first, second = random_view(black, *masks, view=View(40, 0.7, 1.6), generator=rng(5))
+    inside = first != IGNORE
+    assert set(first.unique().tolist()) <= {0, 3, 9, IGNORE}
+    assert torch.equal(second[inside], 255 - first[inside])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (3, 2)])
@@ -195,10 +212,28 @@ def test_normalise_follows_imagenet() -> None:
 
 
 def test_warp_ignores_the_aspect_ratio() -> None:
-    image = painted(blocks(60, 30, 15))
-    warped = np.array(warp(image, 20))
-    assert warped.shape == (20, 20, 3)
-    assert warped[3, 2].tolist() == COLOURS[0].tolist()
-    assert warped[15, 17].tolist() == COLOURS[3].tolist()
-    square = painted(blocks(20, 20))
+    warped = warp(image_tensor(painted(blocks(60, 30, 15))), 20)
+    assert warped.shape == (3, 20, 20)
+    assert warped[:, 3, 2].tolist() == COLOURS[0].tolist()
+    assert warped[:, 15, 17].tolist() == COLOURS[3].tolist()
+    square = image_tensor(painted(blocks(20, 20)))
     assert warp(square, 20) is square
+
+
+@pytest.mark.parametrize("size", [(13, 40), (50, 9), (31, 57)])
+def test_resize_is_pillows_and_float_rounds_alike(size: tuple[int, int]) -> None:
+    photograph = Image.fromarray(rng(2).integers(0, 256, (31, 57, 3)).astype(np.uint8))
+    ours = resize(image_tensor(photograph), size).permute(1, 2, 0).numpy().astype(int)
+    theirs = np.array(photograph.resize(size[::-1], Image.Resampling.BILINEAR))
+    assert np.abs(ours - theirs).max() <= 1
+
+
+def test_a_batch_lies_channels_last() -> None:
+    images = [image_tensor(painted(blocks(20, 16, side))) for side in (3, 5)]
+    batch = stack_images(images)
+    assert batch.shape == (2, 3, 16, 20)
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch, torch.stack(images))
+    assert normalise(batch).is_contiguous(memory_format=torch.channels_last)
+    (view,) = random_view(images[0], view=View(12, 1.5, 1.5), generator=rng(0))
+    assert view.permute(1, 2, 0).is_contiguous()  # or stacking would be ten times slower

@@ -1,5 +1,6 @@
 """Growing against the rules of DSRG re-stated with scipy."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from pipeline.growing import UNSEEDED, grow
+from pipeline import growing
+from pipeline.growing import UNSEEDED, compiled_growing, grow
 
 Bytes = NDArray[np.uint8]
 SIDE, CLASSES, CASES = 41, 21, 64
@@ -76,6 +78,13 @@ def random_case(number: int) -> Case:
     return Case(seeds, posterior.astype(np.float32), tags)
 
 
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on the compiled flood of CPUs and on the torch code of GPUs."""
+    if request.param == "torch":
+        monkeypatch.setattr(growing, "compiled_growing", lambda: None)
+
+
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
     return [random_case(number) for number in range(CASES)]
@@ -96,6 +105,22 @@ def test_matches_the_restated_rules(cases: list[Case]) -> None:
     for ours, case in zip(grown.numpy(), cases, strict=True):
         np.testing.assert_array_equal(ours, slow_grow(case))
     assert torch.equal(run(cases, torch.int64), grown.long())
+
+
+def test_any_memory_layout(cases: list[Case]) -> None:
+    """The lattice hands over classes last."""
+    posterior = torch.from_numpy(np.stack([case.posterior for case in cases]))
+    seeds = torch.from_numpy(np.stack([case.seeds for case in cases]))
+    tags = torch.ones(len(cases), CLASSES, dtype=torch.bool)
+    classes_last = posterior.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    mirrored = grow(seeds.mT, classes_last.mT, tags)
+    assert torch.equal(grow(seeds, posterior, tags), mirrored.mT)
+
+
+def test_without_numba_it_grows_in_torch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pipeline.growing_cpu", None)
+    with pytest.warns(UserWarning, match="numba is not installed"):
+        assert compiled_growing.__wrapped__() is None
 
 
 def test_the_cases_tell_the_rules_apart(cases: list[Case]) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.crf import CrfWeights, dense_crf
 from pipeline.lattice import (
+    ALONE,
     Lattice,
     barycentric,
     corner_keys,
@@ -107,6 +108,11 @@ def slow_simplex(point: np.ndarray) -> list[tuple[tuple[int, ...], float]]:
     system = np.vstack([np.array(corners).T, np.ones(size)])
     weights = np.linalg.lstsq(system, np.append(point, 1.0), rcond=None)[0]
     return [(tuple(int(c) for c in corner), w) for corner, w in zip(corners, weights, strict=True)]
+
+
+def refine(unary_CHW: Tensor, image_3HW: Tensor, weights: CrfWeights) -> Tensor:
+    """The lattice's mean field of one image."""
+    return lattice_crf(unary_CHW[None], image_3HW[None], weights)[0]
 
 
 def dense_normalised(features_DN: Tensor) -> Tensor:
@@ -211,7 +217,7 @@ def test_normalised_filter_is_close_to_the_exact_gaussian(dimensions: int) -> No
 def test_crf_agrees_with_the_exact_one(weights: CrfWeights, seed: int) -> None:
     image, region = textured_scene(48, 64, seed)
     unary = noisy_unary(region, seed)
-    ours = lattice_crf(unary, as_tensor(image), weights)
+    ours = refine(unary, as_tensor(image), weights)
     exact = dense_crf(unary[None], as_tensor(image)[None], weights)[0]
     # Measured: agreement 0.986 to 1, mean total variation up to 0.014.
     assert (ours.argmax(dim=0) == exact.argmax(dim=0)).double().mean() >= 0.98
@@ -224,7 +230,7 @@ def test_crf_agrees_with_pydensecrf_on_textures(size: tuple[int, int], seed: int
     image, region = textured_scene(*size, seed)
     unary = noisy_unary(region, seed)
     theirs = pydensecrf_posterior(unary, image)
-    ours = lattice_crf(unary, as_tensor(image), FULL).numpy()
+    ours = refine(unary, as_tensor(image), FULL).numpy()
     assert_same_posterior(ours, theirs)
 
 
@@ -237,7 +243,7 @@ def test_crf_agrees_with_pydensecrf_on_photographs(name: str) -> None:
     mask = np.array(Image.open(folder / "SegmentationClass" / f"{name}.png"))
     unary = noisy_unary(mask, seed=0)
     theirs = pydensecrf_posterior(unary, image)
-    ours = lattice_crf(unary, as_tensor(image), FULL).numpy()
+    ours = refine(unary, as_tensor(image), FULL).numpy()
     assert_same_posterior(ours, theirs)
 
 
@@ -245,28 +251,58 @@ def test_without_messages_only_the_unary_remains() -> None:
     image, region = textured_scene(24, 32, seed=0)
     unary = noisy_unary(region, seed=0)
     for weights in (CrfWeights(bilateral=0.0, gaussian=0.0), CrfWeights(iterations=0)):
-        q = lattice_crf(unary, as_tensor(image), weights)
+        q = refine(unary, as_tensor(image), weights)
         torch.testing.assert_close(q, (-unary).softmax(dim=0))
 
 
 def test_one_flat_colour_and_one_class() -> None:
     unary = torch.randn(1, 20, 30, generator=torch.Generator().manual_seed(0))
-    q = lattice_crf(unary, torch.full((3, 20, 30), 128.0), FULL)
+    q = refine(unary, torch.full((3, 20, 30), 128.0), FULL)
     assert torch.equal(q, torch.ones_like(q))
 
 
 def test_repeats_to_the_bit_permutes_and_has_no_gradient() -> None:
     image, region = textured_scene(60, 80, seed=3)
     unary = noisy_unary(region, seed=3).requires_grad_()
-    first = lattice_crf(unary, as_tensor(image), FULL)
+    first = refine(unary, as_tensor(image), FULL)
     assert not first.requires_grad
-    assert torch.equal(first, lattice_crf(unary, as_tensor(image), FULL))
+    assert torch.equal(first, refine(unary, as_tensor(image), FULL))
     order = [2, 0, 1]
-    permuted = lattice_crf(unary[order], as_tensor(image), FULL)
+    permuted = refine(unary[order], as_tensor(image), FULL)
     torch.testing.assert_close(permuted, first[order], atol=1e-4, rtol=0)
     torch.testing.assert_close(first.sum(dim=0), torch.ones(60, 80))
 
 
+@pytest.mark.parametrize("theta", [0.05, 0.2, ALONE])
+def test_narrow_smoothness_only_reinforces_itself(theta: float) -> None:
+    place = torch.from_numpy(np.mgrid[:30, :40]).reshape(2, -1)
+    values = torch.rand(1200, 2, generator=torch.Generator().manual_seed(0))
+    filtered = Lattice.build(place / theta).normalised(3.0).filter(values)
+    torch.testing.assert_close(filtered, 3 * values)
+    assert math.exp(-0.5 / ALONE**2) < 1e-3
+
+
+def test_images_of_a_batch_do_not_touch() -> None:
+    scenes = [textured_scene(24, 32, seed) for seed in range(3)]
+    unary = torch.stack([noisy_unary(region, seed) for seed, (_, region) in enumerate(scenes)])
+    image = torch.stack([as_tensor(image) for image, _ in scenes])
+    together = lattice_crf(unary, image, SOFT)
+    for u, i, q in zip(unary, image, together, strict=True):
+        torch.testing.assert_close(refine(u, i, SOFT), q, atol=1e-5, rtol=0)
+
+
+def test_many_classes_take_the_other_softmax_and_agree() -> None:
+    image, region = textured_scene(24, 32, seed=1)
+    unary = noisy_unary(region, seed=1)
+    wide = torch.cat([unary, torch.full((18, 24, 32), 60.0)])
+    torch.testing.assert_close(
+        refine(wide, as_tensor(image), SOFT)[:3],
+        refine(unary, as_tensor(image), SOFT),
+        atol=1e-5,
+        rtol=0,
+    )
+
+
 def test_misfit_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        lattice_crf(torch.zeros(2, 5, 6), torch.zeros(3, 6, 5), FULL)
+        lattice_crf(torch.zeros(1, 2, 5, 6), torch.zeros(1, 3, 6, 5), FULL)

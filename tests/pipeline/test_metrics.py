@@ -1,5 +1,6 @@
 """Scores against a double loop, torchmetrics and hand-made numbers."""
 
+import math
 import warnings
 
 import numpy as np
@@ -54,7 +55,7 @@ def slow_iou(truth: torch.Tensor, prediction: torch.Tensor) -> list[float]:
 def test_confusion_matrix_matches_a_double_loop(seed: int) -> None:
     truth, prediction = random_pair(seed)
     prediction[0, :2] = IGNORE  # as in seeds: no label given
-    counts = confusion_matrix(truth, prediction, CLASSES).numpy()
+    counts = confusion_matrix(truth, prediction, CLASSES)
     np.testing.assert_array_equal(counts, slow_confusion(truth, prediction))
     assert counts.sum() == int((truth != IGNORE).sum())
     assert counts[:, CLASSES].sum() > 0
@@ -64,7 +65,7 @@ def test_confusion_matrix_matches_a_double_loop(seed: int) -> None:
 def test_any_integer_type(dtype: torch.dtype) -> None:
     truth, prediction = random_pair()
     prediction[0, :2] = IGNORE
-    counts = confusion_matrix(truth.to(dtype), prediction.to(dtype), CLASSES).numpy()
+    counts = confusion_matrix(truth.to(dtype), prediction.to(dtype), CLASSES)
     np.testing.assert_array_equal(counts, slow_confusion(truth, prediction))
 
 
@@ -80,7 +81,7 @@ def test_255_classes_do_not_run_into_the_ignored_index() -> None:
 def test_iou_matches_sets_and_torchmetrics(absent: tuple[int, ...]) -> None:
     torchmetrics = pytest.importorskip("torchmetrics.classification")
     truth, prediction = random_pair(1, absent)
-    counts = confusion_matrix(truth, prediction, CLASSES).numpy()
+    counts = confusion_matrix(truth, prediction, CLASSES)
     assert class_iou(counts).tolist() == pytest.approx(slow_iou(truth, prediction), nan_ok=True)
     theirs = torchmetrics.MulticlassJaccardIndex(CLASSES, ignore_index=IGNORE, average="none")
     per_class = 100 * theirs(prediction, truth.long())
@@ -92,7 +93,7 @@ def test_iou_matches_sets_and_torchmetrics(absent: tuple[int, ...]) -> None:
 def test_accuracies_match_torchmetrics() -> None:
     torchmetrics = pytest.importorskip("torchmetrics.classification")
     truth, prediction = random_pair(2)
-    scores = summarise(confusion_matrix(truth, prediction, CLASSES).numpy())
+    scores = summarise(confusion_matrix(truth, prediction, CLASSES))
     for key, average in (("pixel_accuracy", "micro"), ("class_accuracy", "macro")):
         theirs = torchmetrics.MulticlassAccuracy(CLASSES, average=average, ignore_index=IGNORE)
         assert scores[key] == pytest.approx(100 * float(theirs(prediction, truth.long())))
@@ -131,7 +132,21 @@ def test_no_prediction_is_wrong_and_belongs_to_no_other_class() -> None:
 def test_matrices_add_up_over_images() -> None:
     truth, prediction = random_pair(3)
     parts = [confusion_matrix(t, p, CLASSES) for t, p in zip(truth, prediction, strict=True)]
-    assert torch.equal(sum(parts[1:], parts[0]), confusion_matrix(truth, prediction, CLASSES))
+    whole = confusion_matrix(truth, prediction, CLASSES)
+    np.testing.assert_array_equal(sum(parts[1:], parts[0]), whole)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (5, 0), (3, 1)])
+def test_few_pixels_or_none(shape: tuple[int, ...]) -> None:
+    counts = confusion_matrix(torch.ones(shape, dtype=torch.uint8), torch.zeros(shape), CLASSES)
+    assert counts.sum() == counts[1, 0] == math.prod(shape)
+
+
+def test_runs_are_not_joined_across_regions() -> None:
+    truth = torch.tensor([1, 1, 1, 2, 2, 1, 1, IGNORE, IGNORE, 0, 0])
+    prediction = torch.tensor([1, 1, 2, 2, 2, 2, 1, 1, 1, IGNORE, 0])
+    counts = confusion_matrix(truth, prediction, CLASSES)
+    np.testing.assert_array_equal(counts, slow_confusion(truth, prediction))
 
 
 def test_nothing_to_score() -> None:
@@ -139,7 +154,7 @@ def test_nothing_to_score() -> None:
     assert int(nothing.sum()) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        scores = summarise(nothing.numpy())
+        scores = summarise(nothing)
     assert np.isnan(scores["miou"])
     assert scores["pixel_accuracy"] == 0.0
 

@@ -14,7 +14,16 @@ from pipeline import sampling
 from pipeline.augment import View
 from pipeline.device import rng
 from pipeline.errors import UserError
-from pipeline.sampling import BatchPlan, LabelledImages, Pair, batches, endless_order
+from pipeline.sampling import (
+    BatchPlan,
+    LabelledImages,
+    Memory,
+    Pair,
+    Views,
+    batches,
+    endless_order,
+    loader,
+)
 
 VIEW = View(16, 0.8, 1.3)
 
@@ -33,7 +42,9 @@ def streams(tmp_path: Path) -> list[list[Pair]]:
 
 def made(streams: list[list[Pair]], steps: int = 5, **changes: int) -> list[tuple[Tensor, Tensor]]:
     settings = {"seed": 0, "workers": 0, **changes}
-    return list(batches(streams, (2, 2), steps=steps, view=VIEW, classes=10, **settings))
+    device = torch.device("cpu")
+    made = batches(streams, (2, 2), steps=steps, view=VIEW, classes=10, device=device, **settings)
+    return list(made)
 
 
 # --- which images -------------------------------------------------------------------------------
@@ -118,6 +129,25 @@ def test_workers_do_not_change_a_byte(streams: list[list[Pair]]) -> None:
     assert same(made(streams, workers=0), made(streams, workers=2))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_decoding_apart_from_the_views_changes_no_byte(
+    streams: list[list[Pair]], workers: int
+) -> None:
+    """What a GPU does, on the CPU: workers decode, views are cut from what they hand over."""
+    plan = BatchPlan([3, 7], (2, 2), 5, seed=0)
+    decoded = loader(LabelledImages(streams, 10), plan, workers, list)
+    assert same(made(streams), list(map(Views(VIEW, torch.device("cpu")), decoded)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_cuts_the_same_views(streams: list[list[Pair]]) -> None:
+    images = LabelledImages(streams, 10)
+    samples = [images[item] for batch in BatchPlan([3, 7], (2, 2), 5, seed=0) for item in batch]
+    here, there = (Views(VIEW, torch.device(name))(samples) for name in ("cpu", "cuda"))
+    assert torch.equal(here[1], there[1].cpu())
+    assert int((here[0].int() - there[0].cpu().int()).abs().max()) <= 1
+
+
 def test_seed_decides_and_length_does_not(streams: list[list[Pair]]) -> None:
     assert same(made(streams, seed=4), made(streams, seed=4))
     assert not same(made(streams, seed=4), made(streams, seed=5))
@@ -139,7 +169,7 @@ def test_without_memory_to_spare_the_batches_are_the_same(
     assert same(plenty, made(streams))
     assert len(opened) == len(set(opened))  # each file once
     opened.clear()
-    monkeypatch.setattr(LabelledImages, "CACHE_BYTES", 4 * 24 * 20 * 2 + 1)
+    monkeypatch.setattr(Memory, "LIMIT", 4 * 24 * 20 * 2 + 1)
     assert same(plenty, made(streams))
     counts = Counter(opened)
     assert sorted(counts.values())[:2] == [1, 1]  # two images stayed in memory

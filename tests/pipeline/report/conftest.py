@@ -137,13 +137,12 @@ def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
 def score(manifest: Manifest, every: int) -> Counts:
     """Confusion of predictions that are wrong in every so-manieth pixel."""
     classes = len(manifest.classes)
-    total = torch.zeros(classes, classes + 1, dtype=torch.int64)
+    total = np.zeros((classes, classes + 1), dtype=np.int64)
     for row in manifest.of("val"):
         truth_HW = truth_of(manifest, row)
         prediction = torch.from_numpy(spoil(truth_HW, every))
         total += confusion_matrix(torch.from_numpy(truth_HW), prediction, classes)
-    counts: Counts = total.numpy()
-    return counts
+    return total
 
 
 def truth_of(manifest: Manifest, row: Row) -> Bytes:

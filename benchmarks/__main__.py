@@ -1,0 +1,64 @@
+"""Run the benchmarks, print the table, write benchmarks/latest.json.
+
+python -m benchmarks            # everything
+python -m benchmarks crf steps  # some
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import Row
+from pipeline.atomic import whole_file
+
+MODULES = ("growing", "crf", "counting", "loading", "steps", "starting", "growth")
+LATEST = Path("benchmarks/latest.json")
+
+Names = Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(MODULES)}.")]
+
+
+def main(names: Names = None) -> None:
+    """Time our parts and their peers in turns; without names, all of them."""
+    unknown = sorted(set(names or ()) - set(MODULES))
+    if unknown:
+        raise typer.BadParameter(f"no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
+    rows: list[Row] = []
+    for name in names or MODULES:
+        typer.echo(f"{name} …", err=True)
+        try:
+            rows += import_module(f"benchmarks.{name}").rows()
+        except ImportError as error:
+            typer.echo(f"{name} skipped: {error}; install the `bench` extra", err=True)
+    Console(width=150).print(as_table(rows))
+    if not names:
+        with whole_file(LATEST) as part:
+            part.write_text(json.dumps([row.as_dict() for row in rows], indent=2) + "\n", "utf-8")
+
+
+def as_table(rows: list[Row]) -> Table:
+    """One line a comparison; a miss is marked."""
+    table = Table(box=None)
+    for column in ("what", "against", "ours", "peer", "unit", "ratio", "aim", "", "note"):
+        table.add_column(column, justify="right" if column in ("ours", "peer", "ratio") else "left")
+    for row in rows:
+        table.add_row(
+            row.name,
+            row.peer_name,
+            f"{row.ours:.3g}",
+            f"{row.peer:.3g}",
+            row.unit,
+            f"{row.ratio:.2f}x",
+            f"{row.target:.2f}x" if row.target else "-",
+            "met" if row.met else "MISSED",
+            row.note,
+        )
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

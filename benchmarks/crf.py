@@ -1,0 +1,107 @@
+"""The dense CRF: on the training grid and at full size, against pydensecrf2."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from benchmarks.inputs import BIG, probabilities, scenes
+from benchmarks.timing import Row, cores, in_turns, processes
+from pipeline.crf import CrfWeights
+from pipeline.dsrg import refine
+from pipeline.lattice import lattice_crf
+
+GRID, CLASSES, BATCH = 41, 21, 20
+TRAINING = CrfWeights(theta_alpha=80 / 12, theta_gamma=3 / 12)
+
+# What the peer's processes inherit: (energies (C, N), pixels (H, W, 3)) of each image.
+work: list[tuple[np.ndarray, np.ndarray, CrfWeights]] = []
+
+
+def pydensecrf(number: int) -> np.ndarray:
+    """The peer's labels of one image of `work`."""
+    from pydensecrf import densecrf
+
+    energy, pixels, weights = work[number]
+    height, width = pixels.shape[:2]
+    crf = densecrf.DenseCRF2D(width, height, len(energy))
+    crf.setUnaryEnergy(energy)
+    crf.addPairwiseGaussian(sxy=weights.theta_gamma, compat=weights.gaussian)
+    crf.addPairwiseBilateral(
+        sxy=weights.theta_alpha,
+        srgb=weights.theta_beta,
+        rgbim=pixels,
+        compat=weights.bilateral,
+    )
+    labels: np.ndarray = np.array(crf.inference(weights.iterations)).argmax(axis=0)
+    return labels.astype(np.uint8)
+
+
+def rows() -> Iterator[Row]:
+    """Grid and full size; one process a core for the peer, as many threads for us."""
+    yield grid_row()
+    yield full_row()
+
+
+def grid_row() -> Row:
+    """A batch of DSRG's training: 41 x 41, 21 classes, energies -p."""
+    images, masks = scenes(BATCH, 8 * GRID, 8 * GRID)
+    small = F.interpolate(images.float(), size=(GRID, GRID), mode="area").round()
+    p = probabilities(masks[:, ::8, ::8], CLASSES, sharpness=8.0)
+    load(-p, small, TRAINING)
+    agreement, ms, peer_ms = compare(lambda: refine(p, small, TRAINING).argmax(dim=1))
+    return Row(
+        "CRF, 41x41, 21 classes, batch of 20",
+        f"pydensecrf2 on {cores()} processes",
+        ms,
+        peer_ms,
+        unit="ms an image",
+        target=1.0,
+        note=f"labels agree in {100 * agreement:.2f} %",
+    )
+
+
+def full_row() -> Row:
+    """Proxy masks: 500 x 375, background and three tags, energies -log p."""
+    images, masks = scenes(4, *BIG)
+    p = probabilities(masks, 9)[:, [0, 1, 4, 7]]
+    energies = -(p / p.sum(dim=1, keepdim=True)).clamp(min=1e-5).log()
+    load(energies, images.float(), CrfWeights())
+
+    def ours() -> torch.Tensor:
+        pairs = zip(energies, images.float(), strict=True)
+        labels = [lattice_crf(u[None], i[None], CrfWeights())[0].argmax(dim=0) for u, i in pairs]
+        return torch.stack(labels)
+
+    agreement, ms, peer_ms = compare(ours)
+    return Row(
+        "CRF, 500x375, 4 classes",
+        f"pydensecrf2 on {cores()} processes",
+        ms,
+        peer_ms,
+        unit="ms an image",
+        target=1.0,
+        note=f"labels agree in {100 * agreement:.2f} %",
+    )
+
+
+def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> None:
+    """Lay the work out as the peer wants it, before its processes start."""
+    work.clear()
+    for energy, image in zip(energies, images, strict=True):
+        pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy().astype(np.uint8))
+        work.append((np.ascontiguousarray(energy.flatten(1).numpy()), pixels, weights))
+
+
+def compare(ours: Callable[[], torch.Tensor]) -> tuple[float, float, float]:
+    """Share of pixels with the same label, and milliseconds an image of ours and the peer's."""
+    with processes() as pool:
+
+        def peer() -> list[np.ndarray]:
+            return list(pool.map(pydensecrf, range(len(work))))
+
+        agreement = float((ours().flatten(1).numpy() == np.stack(peer())).mean())
+        seconds = in_turns(ours, peer)
+    ms, peer_ms = (1000 * s / len(work) for s in seconds)
+    return agreement, ms, peer_ms

@@ -1,0 +1,70 @@
+"""Seeded region growing, against a loop of scipy.ndimage.label."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from benchmarks.inputs import probabilities, scenes
+from benchmarks.timing import Row, in_turns
+from pipeline.growing import UNSEEDED, grow
+from pipeline.images import tag_vector, tags_of_mask
+
+GRID, CLASSES, BATCH = 41, 21, 20
+EIGHT = np.ones((3, 3), dtype=int)
+
+
+def scipy_grow(seeds_hw: np.ndarray, p_Chw: np.ndarray, classes: list[int]) -> np.ndarray:
+    """One image as DSRG's released layer does it: label each class, keep what holds a seed."""
+    tagged = p_Chw[classes]
+    best = np.array(classes, dtype=np.uint8)[tagged.argmax(axis=0)]
+    passing = tagged.max(axis=0) > np.where(best == 0, 0.99, 0.85)
+    labels = np.where(passing, best, seeds_hw)
+    grown = seeds_hw.copy()
+    for c in classes:
+        marks, count = ndimage.label(labels == c, EIGHT)
+        held = np.zeros(count + 1, dtype=bool)
+        held[marks[(seeds_hw == c) & (labels == c)]] = True
+        held[0] = False
+        grown[held[marks] & (seeds_hw == UNSEEDED)] = c
+    return grown
+
+
+def batch() -> tuple[Tensor, Tensor, list[list[int]]]:
+    """Seeds, probabilities and tags of twenty scenes."""
+    _, masks = scenes(BATCH, 8 * GRID, 8 * GRID)
+    masks = masks[:, ::8, ::8]
+    p = probabilities(masks, CLASSES, sharpness=14.0)
+    generator = torch.Generator().manual_seed(0)
+    chosen = torch.rand(masks.shape, generator=generator) < 0.1
+    seeds = torch.where(chosen, masks, UNSEEDED)
+    return seeds, p, [[0, *tags_of_mask(mask.numpy())] for mask in masks]
+
+
+def rows() -> Iterator[Row]:
+    """The loop over the tags of an image, as DSRG has it, and over all 21 classes."""
+    seeds, p, tags = batch()
+    tags_BC = torch.from_numpy(np.stack([tag_vector(t[1:], CLASSES) for t in tags]))
+
+    def ours() -> Tensor:
+        return grow(seeds, p, tags_BC)
+
+    def loop(lists: list[list[int]]) -> np.ndarray:
+        parts = zip(seeds.numpy(), p.numpy(), lists, strict=True)
+        return np.stack([scipy_grow(*part) for part in parts])
+
+    equal = np.array_equal(ours().numpy(), loop(tags))
+    everything = [list(range(CLASSES))] * BATCH
+    seconds = in_turns(ours, lambda: loop(tags), lambda: loop(everything), rounds=9)
+    for peer, what in ((seconds[1], "tag"), (seconds[2], "class")):
+        yield Row(
+            "growing, 41x41, 21 classes, batch of 20",
+            f"scipy.ndimage.label for each image and {what}",
+            1000 * seconds[0],
+            1000 * peer,
+            unit="ms a batch",
+            target=10.0,
+            note="equal results" if equal else "RESULTS DIFFER",
+        )

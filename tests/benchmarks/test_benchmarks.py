@@ -1,0 +1,73 @@
+"""The benchmarks' own rules: who takes turns, what counts as met, and what lands in the file."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import __main__ as command
+from benchmarks import growth
+from benchmarks.timing import Row, in_turns
+
+app = command.typer.Typer()
+app.command()(command.main)
+
+
+def row(ours: float, peer: float, target: float) -> Row:
+    return Row("a", "b", ours, peer, "ms", target)
+
+
+def test_a_ratio_says_how_much_better_we_are() -> None:
+    assert row(2.0, 6.0, 3.0).ratio == 3.0
+    assert row(2.0, 6.0, 3.0).met
+    assert not row(2.1, 6.0, 3.0).met
+    assert row(2.0, 6.0, 3.0).as_dict()["met"] is True
+
+
+def test_sides_take_turns_and_the_first_round_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    clock = {"now": 0.0}
+    cost = {"a": iter([9.0, 3.0, 2.0]), "b": iter([9.0, 5.0, 7.0])}
+
+    def side(name: str) -> None:
+        called.append(name)
+        clock["now"] += next(cost[name])
+
+    monkeypatch.setattr("time.perf_counter", lambda: clock["now"])
+    assert in_turns(lambda: side("a"), lambda: side("b"), rounds=2) == [2.0, 5.0]
+    assert called == ["a", "b"] * 3
+
+
+def test_growth_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "SMALL", 50)
+    monkeypatch.setattr(growth, "LARGE", 200)
+    made = list(growth.rows())
+    assert [r.unit for r in made] == ["µs an image", "µs an image", "MB"]
+    assert all(r.ours > 0 and r.peer > 0 for r in made[:2])
+
+
+def test_the_table_and_the_file_hold_every_row(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row(2.0, 6.0, 3.0), row(9.0, 6.0, 3.0)]
+    (workspace / "benchmarks").mkdir()
+    monkeypatch.setattr(command, "MODULES", ("one",))
+    monkeypatch.setattr(
+        command, "import_module", lambda name: type("M", (), {"rows": staticmethod(lambda: rows)})
+    )
+    result = CliRunner().invoke(app, [])
+    assert result.exit_code == 0
+    assert "3.00x" in result.output
+    assert "MISSED" in result.output
+    written = json.loads((workspace / "benchmarks/latest.json").read_text("utf-8"))
+    assert [entry["met"] for entry in written] == [True, False]
+    assert {"name", "ours", "peer", "unit", "ratio", "target", "met"} <= set(written[0])
+
+
+def test_an_unknown_name_is_refused() -> None:
+    result = CliRunner().invoke(app, ["speed"])
+    assert result.exit_code == 2
+    assert "no benchmark 'speed'" in result.output
