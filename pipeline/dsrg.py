@@ -23,7 +23,7 @@ from pipeline.lattice import lattice_crf
 from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
 from pipeline.manifest import Manifest
 from pipeline.network import downsample
-from pipeline.optim import caffe_schedule, caffe_sgd
+from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Crf, Dsrg, Params
 from pipeline.progress import track
 from pipeline.start import plain_state, start_weights
@@ -110,7 +110,7 @@ def train_dsrg(
     seed_everything(params.seed, 2)
     network = build_dsrg(params, len(manifest.classes), start_weights(params))
     network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimiser = caffe_sgd(network, dsrg.optimiser)
+    optimiser = caffe_optimiser(network, dsrg.optimiser)
     schedule = caffe_schedule(optimiser, dsrg.optimiser)
     weights = crf_weights(dsrg.crf, len(manifest.classes))
     steps = dsrg.optimiser.iterations

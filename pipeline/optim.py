@@ -3,11 +3,14 @@
 import torch
 from torch import nn
 
-from pipeline.params import Sgd, Train
+from pipeline.params import Optimiser, Train
 
 
-def caffe_sgd(network: nn.Module, params: Sgd) -> torch.optim.SGD:
-    """SGD as SEC and DSRG run it: new layers faster, biases twice as fast and without decay."""
+def caffe_optimiser(network: nn.Module, params: Optimiser) -> torch.optim.Optimizer:
+    """SEC's and DSRG's rates: new layers faster, biases twice as fast and without decay.
+
+    SGD is theirs. Adam is for backbones whose features SGD hardly learns on (docs/choices.md).
+    """
     groups = []
     for name, parameter in network.named_parameters():
         factor = 1.0 if name.startswith("backbone.") else params.head_factor
@@ -19,11 +22,13 @@ def caffe_sgd(network: nn.Module, params: Sgd) -> torch.optim.SGD:
                 "weight_decay": 0.0 if is_bias else params.weight_decay,
             }
         )
+    if params.method == "adam":
+        return torch.optim.Adam(groups, fused=True)
     return torch.optim.SGD(groups, lr=params.learning_rate, momentum=0.9)
 
 
 def caffe_schedule(
-    optimiser: torch.optim.Optimizer, params: Sgd
+    optimiser: torch.optim.Optimizer, params: Optimiser
 ) -> torch.optim.lr_scheduler.StepLR:
     """Multiply every rate by `decay` each `decay_every` steps."""
     return torch.optim.lr_scheduler.StepLR(optimiser, params.decay_every, params.decay)

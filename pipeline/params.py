@@ -53,9 +53,10 @@ class Download(Block):
     folder: Folder
 
 
-class Sgd(Block):
-    """SGD with momentum and steps of decay, as SEC and DSRG train."""
+class Optimiser(Block):
+    """Rates and their decay in steps, as SEC and DSRG train; both take SGD with momentum."""
 
+    method: Literal["sgd", "adam"]
     iterations: Positive
     batch_size: Positive
     learning_rate: Rate
@@ -77,7 +78,7 @@ class Cam(Block):
     background: Share
     saliency: str | None
     saliency_below: Share
-    optimiser: Sgd
+    optimiser: Optimiser
 
 
 class Crf(Block):
@@ -101,7 +102,7 @@ class Dsrg(Block):
     theta_foreground: Share
     theta_background: Share
     crf: Crf
-    optimiser: Sgd
+    optimiser: Optimiser
 
 
 class Proxy(Block):

@@ -23,7 +23,7 @@ from pipeline.errors import UserError, need
 from pipeline.growing import UNSEEDED
 from pipeline.history import write_history
 from pipeline.manifest import Manifest
-from pipeline.optim import caffe_schedule, caffe_sgd
+from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Cam, Params
 from pipeline.paths import resolve_user_path
 from pipeline.progress import track
@@ -59,7 +59,7 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
     backbone = build_backbone(params.backbone, start, train_norm=start == "none")
     network = CamNet(backbone, len(manifest.classes), cam.width, cam.dropout)
     network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimiser = caffe_sgd(network, cam.optimiser)
+    optimiser = caffe_optimiser(network, cam.optimiser)
     schedule = caffe_schedule(optimiser, cam.optimiser)
     images = TaggedImages(
         manifest,

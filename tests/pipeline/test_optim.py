@@ -6,7 +6,7 @@ import torch
 from pipeline.backbones import build_backbone
 from pipeline.cam import CamNet
 from pipeline.network import DualBranchNet
-from pipeline.optim import caffe_schedule, caffe_sgd, paper_adam
+from pipeline.optim import caffe_optimiser, caffe_schedule, paper_adam
 from tests.settings import small_params
 
 
@@ -19,7 +19,7 @@ def test_sgd_rates_and_decay() -> None:
             "cam.optimiser.weight_decay": 0.5,
         }
     ).cam.optimiser
-    optimiser = caffe_sgd(network, params)
+    optimiser = caffe_optimiser(network, params)
     groups = {id(group["params"][0]): group for group in optimiser.param_groups}
     assert all(len(group["params"]) == 1 for group in optimiser.param_groups)
     assert len(groups) == len(list(network.parameters()))
@@ -32,12 +32,23 @@ def test_sgd_rates_and_decay() -> None:
         assert group["momentum"] == 0.9
 
 
+def test_adam_takes_the_same_rates() -> None:
+    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
+    params = small_params(
+        **{"dsrg.optimiser.method": "adam", "dsrg.optimiser.head_factor": 7.0}
+    ).dsrg.optimiser
+    optimiser = caffe_optimiser(network, params)
+    assert isinstance(optimiser, torch.optim.Adam)
+    rates = {round(group["lr"] / params.learning_rate, 6) for group in optimiser.param_groups}
+    assert rates == {1, 2, 7, 14}
+
+
 def test_schedule_multiplies_every_rate() -> None:
     network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
     params = small_params(
         **{"cam.optimiser.decay": 0.33, "cam.optimiser.decay_every": 3}
     ).cam.optimiser
-    optimiser = caffe_sgd(network, params)
+    optimiser = caffe_optimiser(network, params)
     schedule = caffe_schedule(optimiser, params)
     first = [group["lr"] for group in optimiser.param_groups]
     factors = []
