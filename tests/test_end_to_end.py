@@ -127,6 +127,20 @@ def test_experiment_in_a_temporary_copy(clone: Path) -> None:
     assert "batch_size: 3" not in (clone / "params.yaml").read_text("utf-8")
 
 
+def test_queued_experiments_run(clone: Path) -> None:
+    run("dvc", "exp", "run", "--queue", "-S", "report.rows=2", cwd=clone)
+    assert stages_run(run("dvc", "exp", "run", "--run-all", cwd=clone)) == ["report"]
+    assert "Success" in run("dvc", "queue", "status", cwd=clone)
+
+
+def test_a_clone_without_data_knows_that_nothing_is_to_do(clone: Path, tmp_path: Path) -> None:
+    """What a CI job asks: does dvc.lock fit code and params?"""
+    run("git", "clone", "-q", str(clone), str(tmp_path / "bare"), cwd=tmp_path)
+    output = run("dvc", "repro", "--dry", "--allow-missing", cwd=tmp_path / "bare")
+    assert stages_run(output) == []
+    assert "up to date" in output
+
+
 def test_a_typo_in_params_is_refused_before_any_work(clone: Path) -> None:
     done = subprocess.run(
         ["dvc", "exp", "run", "-S", "neck_n=seven"],
