@@ -128,9 +128,10 @@ def test_experiment_in_a_temporary_copy(clone: Path) -> None:
 
 
 def test_queued_experiments_run(clone: Path) -> None:
-    run("dvc", "exp", "run", "--queue", "-S", "report.rows=2", cwd=clone)
-    assert stages_run(run("dvc", "exp", "run", "--run-all", cwd=clone)) == ["report"]
+    run("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "report.rows=5", cwd=clone)
+    run("dvc", "exp", "run", "--run-all", cwd=clone)
     assert "Success" in run("dvc", "queue", "status", cwd=clone)
+    assert stages_run(run("dvc", "queue", "logs", "queued", cwd=clone)) == ["report"]
 
 
 def test_a_clone_without_data_knows_that_nothing_is_to_do(clone: Path, tmp_path: Path) -> None:
