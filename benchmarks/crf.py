@@ -50,15 +50,8 @@ def grid_row() -> Row:
     small = F.interpolate(images.float(), size=(GRID, GRID), mode="area").round()
     p = probabilities(masks[:, ::8, ::8], CLASSES, sharpness=8.0)
     load(-p, small, TRAINING)
-    agreement, ms, peer_ms = compare(lambda: refine(p, small, TRAINING).argmax(dim=1))
-    return Row(
-        "CRF, 41x41, 21 classes, batch of 20",
-        f"pydensecrf2 on {cores()} processes",
-        ms,
-        peer_ms,
-        unit="ms an image",
-        target=1.0,
-        note=f"labels agree in {100 * agreement:.2f} %",
+    return compare(
+        "CRF, 41x41, 21 classes, batch of 20", lambda: refine(p, small, TRAINING).argmax(dim=1)
     )
 
 
@@ -74,16 +67,7 @@ def full_row() -> Row:
         labels = [lattice_crf(u[None], i[None], CrfWeights())[0].argmax(dim=0) for u, i in pairs]
         return torch.stack(labels)
 
-    agreement, ms, peer_ms = compare(ours)
-    return Row(
-        "CRF, 500x375, 4 classes",
-        f"pydensecrf2 on {cores()} processes",
-        ms,
-        peer_ms,
-        unit="ms an image",
-        target=1.0,
-        note=f"labels agree in {100 * agreement:.2f} %",
-    )
+    return compare("CRF, 500x375, 4 classes", ours)
 
 
 def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> None:
@@ -94,14 +78,14 @@ def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> N
         work.append((np.ascontiguousarray(energy.flatten(1).numpy()), pixels, weights))
 
 
-def compare(ours: Callable[[], torch.Tensor]) -> tuple[float, float, float]:
-    """Share of pixels with the same label, and milliseconds an image of ours and the peer's."""
+def compare(name: str, ours: Callable[[], torch.Tensor]) -> Row:
+    """Ours against the peer on `work`: labels, and milliseconds an image."""
     with processes() as pool:
 
         def peer() -> list[np.ndarray]:
             return list(pool.map(pydensecrf, range(len(work))))
 
         agreement = float((ours().flatten(1).numpy() == np.stack(peer())).mean())
-        seconds = in_turns(ours, peer)
-    ms, peer_ms = (1000 * s / len(work) for s in seconds)
-    return agreement, ms, peer_ms
+        ms, peer_ms = (1000 * s / len(work) for s in in_turns(ours, peer))
+    note = f"labels agree in {100 * agreement:.2f} %"
+    return Row(name, f"pydensecrf2 on {cores()} processes", ms, peer_ms, "ms an image", 1.0, note)
