@@ -16,25 +16,13 @@ from scipy import ndimage
 from torch import Tensor
 
 from pipeline.crf import CrfWeights, dense_crf
-from pipeline.lattice import (
-    ALONE,
-    Lattice,
-    barycentric,
-    corner_keys,
-    elevate,
-    enclosing_simplex,
-    find_neighbours,
-    lattice_crf,
-)
+from pipeline.lattice import ALONE, Lattice, lattice_crf
+from pipeline.permutohedral import corner_keys, elevate, enclosing_simplex
+from tests.points import points
 
 FULL = CrfWeights()
 SOFT = CrfWeights(3.0, 1.0, theta_alpha=20.0, theta_beta=8.0, theta_gamma=2.0)
 PHOTOGRAPHS = ("2007_000175", "2007_000676", "2007_001239")
-
-
-def points(dimensions: int, count: int = 200, spread: float = 2.0) -> Tensor:
-    generator = torch.Generator().manual_seed(dimensions)
-    return spread * torch.randn(dimensions, count, generator=generator)
 
 
 def as_tensor(image_HW3: np.ndarray) -> Tensor:
@@ -136,49 +124,6 @@ def assert_same_posterior(ours: np.ndarray, theirs: np.ndarray) -> None:
     """The lattices are equal, so only the order of summation differs (measured: 2e-5 at most)."""
     assert (ours.argmax(axis=0) == theirs.argmax(axis=0)).mean() >= 0.99
     assert np.abs(ours - theirs).mean() < 1e-4
-
-
-@pytest.mark.parametrize("dimensions", [1, 2, 5])
-def test_elevation_is_a_scaled_isometry_onto_zero_sum(dimensions: int) -> None:
-    features = points(dimensions)
-    elevated = elevate(features)
-    torch.testing.assert_close(elevated.sum(dim=0), torch.zeros(200), atol=2e-4, rtol=0)
-    factor = (dimensions + 1) * math.sqrt(2 / 3)
-    torch.testing.assert_close(torch.pdist(elevated.T), factor * torch.pdist(features.T))
-
-
-@pytest.mark.parametrize("dimensions", [1, 2, 5])
-def test_corners_weighted_barycentrically_give_the_point(dimensions: int) -> None:
-    elevated = elevate(points(dimensions))
-    origin, rank, residual = enclosing_simplex(elevated)
-    weight = barycentric(residual, rank)
-    size = dimensions + 1
-    corners = [size * origin + k - size * (rank > dimensions - k) for k in range(size)]
-    assert all(not corner.sum(dim=0).any() for corner in corners)
-    assert weight.min() > -1e-5
-    torch.testing.assert_close(weight.sum(dim=0), torch.ones(200))
-    rebuilt = sum(w * corner for w, corner in zip(weight, corners, strict=True))
-    torch.testing.assert_close(rebuilt, elevated, atol=1e-4, rtol=0)
-
-
-def test_neighbours_are_those_of_the_coordinates() -> None:
-    # A box in the packed coordinates, filled up to its borders.
-    size = 4
-    box = 19 * torch.rand(3, 4000, generator=torch.Generator().manual_seed(0)) - 9.5
-    origin, rank, _ = enclosing_simplex(torch.cat([box, -box.sum(dim=0, keepdim=True)]))
-    keys, places = corner_keys(origin, rank)
-    corners = [size * origin + k - size * (rank >= size - k) for k in range(size)]
-    named = dict(zip(keys.flatten().tolist(), torch.cat(corners, dim=1).T.tolist(), strict=True))
-    unique = torch.unique(keys)
-    coordinates = [tuple(named[key]) for key in unique.tolist()]
-    assert len(set(coordinates)) == len(unique)
-    index = {point: i for i, point in enumerate(coordinates)}
-    for sign, neighbours in zip((1, -1), find_neighbours(unique, places), strict=True):
-        for axis in range(size):
-            step = sign * (1 - size * np.eye(size, dtype=int)[axis])
-            stepped = [tuple((np.array(point) + step).tolist()) for point in coordinates]
-            expected = [index.get(point, len(unique)) for point in stepped]
-            assert neighbours[axis].tolist() == expected
 
 
 @pytest.mark.parametrize(
