@@ -40,6 +40,13 @@ def main(names: Names = None) -> None:
             part.write_text(json.dumps([row.as_dict() for row in rows], indent=2) + "\n", "utf-8")
 
 
+def verdict(row: Row) -> str:
+    """Whether the aim is met; nothing where there is none."""
+    if not row.target:
+        return ""
+    return "met" if row.met else "MISSED"
+
+
 def as_table(rows: list[Row]) -> Table:
     """One line a comparison; a miss is marked."""
     table = Table(box=None)
@@ -54,7 +61,7 @@ def as_table(rows: list[Row]) -> Table:
             row.unit,
             f"{row.ratio:.2f}x",
             f"{row.target:.2f}x" if row.target else "-",
-            "met" if row.met else "MISSED",
+            verdict(row),
             row.note,
         )
     return table

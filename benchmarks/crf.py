@@ -6,13 +6,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.inputs import BIG, probabilities, scenes
+from benchmarks.inputs import BATCH, BIG, CLASSES, GRID, probabilities, scenes
 from benchmarks.timing import Row, cores, in_turns, processes
 from pipeline.crf import CrfWeights
 from pipeline.dsrg import refine
 from pipeline.lattice import lattice_crf
 
-GRID, CLASSES, BATCH = 41, 21, 20
 TRAINING = CrfWeights(theta_alpha=80 / 12, theta_gamma=3 / 12)
 
 # What the peer's processes inherit: (energies (C, N), pixels (H, W, 3)) of each image.

@@ -7,12 +7,11 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from benchmarks.inputs import probabilities, scenes
+from benchmarks.inputs import BATCH, CLASSES, GRID, probabilities, scenes
 from benchmarks.timing import Row, in_turns
 from pipeline.growing import UNSEEDED, grow
 from pipeline.images import tag_vector, tags_of_mask
 
-GRID, CLASSES, BATCH = 41, 21, 20
 EIGHT = np.ones((3, 3), dtype=int)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from pipeline.datasets.shapes import render_scene
 from pipeline.manifest import IGNORE
 
+GRID, CLASSES, BATCH = 41, 21, 20  # of DSRG's training on VOC
 BIG = (375, 500)  # rows and columns of most VOC photographs
 
 
