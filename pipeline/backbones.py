@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from pipeline.layers import BatchNorm, Scale
 from pipeline.paths import resolve_user_path
 
 
@@ -96,7 +97,7 @@ def _vgg16_narrow() -> tuple[nn.Module, Geometry]:
         for _ in range(depth):
             layers += [
                 nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
+                BatchNorm(width),
                 nn.ReLU(inplace=True),
             ]
             channels = width
@@ -113,19 +114,6 @@ def _resnet101() -> tuple[nn.Module, Geometry]:
     names = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
     body = nn.Sequential(OrderedDict((name, getattr(net, name)) for name in names))
     return body, Geometry(2048, 8, corner=True, saliency="layer2")
-
-
-class Scale(nn.Module):
-    """Multiplication by a constant."""
-
-    def __init__(self, factor: float) -> None:
-        """Multiply by `factor`."""
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return a new tensor."""
-        return self.factor * features
 
 
 # SqueezeNet has no normalisation: the root mean square of its last activations on photographs is

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.backbones import Backbone, he_init
 from pipeline.growing import UNSEEDED
+from pipeline.layers import Dropout
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -29,7 +30,7 @@ class CamNet(nn.Module):
         """Build the head for `classes` including background, which has no score of its own."""
         super().__init__()
         self.backbone = backbone
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
         self.fc6 = nn.Conv2d(backbone.geometry.channels, width, 3, padding=1)
         self.fc7 = nn.Conv2d(width, width, 3, padding=1)
         self.fc8 = nn.Conv2d(width, classes - 1, 1, bias=False)
@@ -43,11 +44,8 @@ class CamNet(nn.Module):
 
     def maps(self, images_B3HW: Tensor) -> Tensor:
         """Class activation maps of the object classes, (B, C-1, h, w)."""
-        hidden = F.dropout(
-            F.relu(self.fc6(self.backbone(images_B3HW))), self.dropout, self.training
-        )
-        hidden = F.dropout(self.fc7(hidden), self.dropout, self.training)
-        maps: Tensor = self.fc8(hidden)
+        hidden = self.dropout(F.relu(self.fc6(self.backbone(images_B3HW))))
+        maps: Tensor = self.fc8(self.dropout(self.fc7(hidden)))
         return maps
 
     def forward(self, images_B3HW: Tensor) -> Tensor:

@@ -15,14 +15,16 @@ class Curves:
     are left out, with nothing lost from history.csv, where the package is not there.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Log into `folder`."""
+    def __init__(self, folder: Path | None) -> None:
+        """Log into `folder`; None: nothing is written."""
         self.folder = folder
         self.rows: list[dict[str, float]] = []
-        self._live = _open_live(folder / "live")
+        self._live = _open_live(folder / "live") if folder else None
 
     def log(self, step: int, **values: float) -> None:
-        """Add values of one step; several calls for one step share a row."""
+        """Add values of one step, if any; several calls for one step share a row."""
+        if not values:
+            return
         if not self.rows or self.rows[-1]["step"] != step:
             self.rows.append({"step": step})
         self.rows[-1].update(values)
@@ -51,7 +53,7 @@ class Curves:
         """Write history.csv and close DVCLive."""
         if self._live is not None:
             self._live.end()
-        if kind is None:
+        if kind is None and self.folder:
             write_history(self.folder / "history.csv", self.rows)
 
 

@@ -11,6 +11,13 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def use_tf32(allowed: bool) -> None:
+    """Whether NVIDIA GPUs may round the factors of float32 products to 10 bits; else no device."""
+    precision = "tf32" if allowed else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+
+
 def seed_everything(*seed: int) -> None:
     """Seed Python, NumPy and torch from a tuple of integers, such as (seed, stage)."""
     state = int(np.random.SeedSequence(seed).generate_state(1)[0])

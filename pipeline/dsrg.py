@@ -14,12 +14,15 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipeline.augment import normalise
-from pipeline.backbones import Backbone, build_backbone, he_init
+from pipeline.backbones import Backbone, Geometry, build_backbone, he_init
 from pipeline.crf import CrfWeights, dense_crf
 from pipeline.device import pick_device, seed_everything
+from pipeline.distributed import world
+from pipeline.engine import Forward, fit, history, prepare, share_of
 from pipeline.growing import UNSEEDED, grow
 from pipeline.history import write_history
 from pipeline.lattice import lattice_crf
+from pipeline.layers import Dropout
 from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
 from pipeline.manifest import Manifest
 from pipeline.network import downsample
@@ -27,7 +30,7 @@ from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Crf, Dsrg, Params
 from pipeline.progress import track
 from pipeline.start import plain_state, start_weights
-from pipeline.tagged import TaggedImages
+from pipeline.tagged import Tagged, TaggedImages
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
 EXACT_PIXELS = 512  # above, a CPU is faster on the lattice: 13 times at 41x41
@@ -53,10 +56,10 @@ class DsrgNet(nn.Module):
             nn.Sequential(
                 nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation),
                 nn.ReLU(inplace=True),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Conv2d(width, width, 1),
                 nn.ReLU(inplace=True),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Conv2d(width, classes, 1),
             )
             for dilation in dilations
@@ -109,38 +112,30 @@ def train_dsrg(
     dsrg, device = params.dsrg, pick_device()
     seed_everything(params.seed, 2)
     network = build_dsrg(params, len(manifest.classes), start_weights(params))
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    steps, batch_size = dsrg.optimiser.iterations, dsrg.optimiser.batch_size
+    forward = prepare(network, params.engine, batch_size)
     optimiser = caffe_optimiser(network, dsrg.optimiser)
     schedule = caffe_schedule(optimiser, dsrg.optimiser)
     weights = crf_weights(dsrg.crf, len(manifest.classes))
-    steps = dsrg.optimiser.iterations
     batches = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw).batches(
-        batch_size=dsrg.optimiser.batch_size,
-        steps=steps,
-        seed=params.seed,
-        workers=params.train.workers,
+        batch_size=batch_size, steps=steps, seed=params.seed, workers=params.engine.workers
     )
-    history: list[dict[str, float]] = []
-    log_every = max(1, steps // 50)
-    sums = torch.zeros(4, device=device)
-    for step, batch in enumerate(track(batches, "dsrg: train", steps), start=1):
+    share = share_of("dsrg.optimiser.batch_size", batch_size) / batch_size
+
+    def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
         images_B3HW, tags_BC, seeds_Bhw = (part.to(device) for part in batch)
-        terms = dsrg_terms(network, images_B3HW, tags_BC, seeds_Bhw, dsrg, weights)
-        loss = terms[0] + terms[1]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        sums += terms.detach()
-        if step % log_every == 0:
-            names = ("seeding", "boundary", "seeded", "grown")
-            values = (sums / log_every).tolist()
-            history.append({"step": step, **dict(zip(names, values, strict=True))})
-            sums.zero_()
-    save_file(plain_state(network), folder / "network.safetensors")
-    write_history(folder / "history.csv", history)
-    last = history[-max(1, len(history) // 10) :]
-    return {key: float(np.mean([row[key] for row in last])) for key in history[0] if key != "step"}
+        geometry = network.backbone.geometry
+        terms = dsrg_terms(forward, geometry, images_B3HW, tags_BC, seeds_Bhw, dsrg, weights)
+        terms = share * terms
+        return terms[0] + terms[1], terms
+
+    shown = track(fit(optimiser, schedule, batches, losses), "dsrg: train", steps)
+    rows = history(shown, ("seeding", "boundary", "seeded", "grown"), steps)
+    if world().leads:
+        save_file(plain_state(network), folder / "network.safetensors")
+        write_history(folder / "history.csv", rows)
+    last = rows[-max(1, len(rows) // 10) :]
+    return {key: float(np.mean([row[key] for row in last])) for key in rows[0] if key != "step"}
 
 
 def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
@@ -164,7 +159,8 @@ def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
 
 
 def dsrg_terms(
-    network: DsrgNet,
+    forward: Forward,
+    geometry: Geometry,
     images_B3HW: Tensor,
     tags_BC: Tensor,
     seeds_Bhw: Tensor,
@@ -175,12 +171,21 @@ def dsrg_terms(
 
     One CRF serves both: its posterior decides what grows, and is the boundary loss's target.
 
+    Args:
+        forward: from normalised images to logits on the grid.
+        geometry: how the grid lies on the images.
+        images_B3HW: bytes.
+        tags_BC: which classes an image holds.
+        seeds_Bhw: static seeds.
+        dsrg: the thresholds of growing.
+        weights: of the CRF.
+
     Returns:
         tensor with shape (4,); gradients flow through the first two.
     """
-    p_BChw = floored_softmax(network(normalise(images_B3HW)))
+    p_BChw = floored_softmax(forward(normalise(images_B3HW)))
     h, w = p_BChw.shape[-2:]
-    small_B3hw = downsample(images_B3HW, (h, w), network.backbone.geometry).float()
+    small_B3hw = downsample(images_B3HW, (h, w), geometry).float()
     q_BChw = refine(p_BChw.detach(), small_B3hw, weights)
     grown_Bhw = grow(
         seeds_Bhw,

@@ -1,10 +1,18 @@
-"""The one exception a user may see: its text names the file or key and the way out."""
+"""The exceptions a user may see: their text names the file or key and the way out."""
 
 from pathlib import Path
 
 
 class UserError(Exception):
     """Something the user can mend; stages print the message without a traceback."""
+
+    exit_code = 1
+
+
+class LostProcessesError(UserError):
+    """Another process of this run ended; its own message says why."""
+
+    exit_code = 75  # EX_TEMPFAIL: nothing is wrong with this process
 
 
 def need(path: Path, stage: str) -> Path:

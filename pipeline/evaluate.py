@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.augment import image_tensor, mask_tensor, normalise, stack_images
+from pipeline.distributed import total_array, world
 from pipeline.images import read_image, read_mask, write_mask
 from pipeline.manifest import Manifest, Row
 from pipeline.metrics import Counts, confusion_matrix
@@ -43,7 +44,7 @@ def confusion_of(
     predictions: Path | None = None,
     what: str | None = None,
 ) -> Counts:
-    """Confusion matrix (C, C+1) over val, in inference mode.
+    """Confusion matrix (C, C+1) over val, in inference mode; each process scores its share.
 
     Args:
         network: any trained network; it is left in eval mode.
@@ -55,7 +56,8 @@ def confusion_of(
     network.eval()
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
-    parts = list(same_size_batches([r for r in manifest.of("val") if r.mask], batch_size))
+    scored = [row for row in manifest.of("val") if row.mask]
+    parts = world().share(list(same_size_batches(scored, batch_size)))
     for rows in track(parts, what) if what else parts:
         images = [image_tensor(read_image(manifest.path(row.image))) for row in rows]
         predicted_BHW = predict_batch(network, stack_images(images)).to(torch.uint8).cpu()
@@ -64,4 +66,4 @@ def confusion_of(
         if predictions is not None:
             for row, mask_HW in zip(rows, predicted_BHW.numpy(), strict=True):
                 write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
-    return total
+    return total_array(total)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.distributed import total
 from pipeline.growing import UNSEEDED
 from pipeline.manifest import IGNORE
 
@@ -14,7 +15,8 @@ def segmentation_loss(logits_BCHW: Tensor, target_BHW: Tensor, sizes: tuple[int,
     """Sum over branches of the mean cross entropy of Eq. 2 and Eq. 3, 255 ignored.
 
     Each branch owns consecutive images of the batch and is averaged over its own labelled pixels,
-    so that both terms weigh the same whatever they ignore.
+    so that both terms weigh the same whatever they ignore. Of several processes each gives its
+    share: the pixels of all count in the mean, and the shares sum to the loss.
 
     Args:
         logits_BCHW: logits at the target's size.
@@ -24,14 +26,13 @@ def segmentation_loss(logits_BCHW: Tensor, target_BHW: Tensor, sizes: tuple[int,
     Returns:
         scalar tensor; a part without a labelled pixel adds 0.
     """
-    terms = []
-    counts = list(sizes)
-    parts = zip(torch.split(logits_BCHW, counts), torch.split(target_BHW, counts), strict=True)
-    for logits, target in parts:
-        summed = F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
-        labelled = (target != IGNORE).sum().clamp(min=1)
-        terms.append(summed / labelled)
-    return torch.stack(terms).sum()
+    targets = torch.split(target_BHW, list(sizes))
+    labelled = total(torch.stack([(target != IGNORE).sum() for target in targets])).clamp(min=1)
+    sums = [
+        F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
+        for logits, target in zip(torch.split(logits_BCHW, list(sizes)), targets, strict=True)
+    ]
+    return (torch.stack(sums) / labelled).sum()
 
 
 def floored_softmax(logits_BChw: Tensor) -> Tensor:

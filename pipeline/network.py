@@ -68,25 +68,24 @@ class DualBranchNet(nn.Module):
             self.branches.append(branch.append(classifier))
         self.neck.apply(he_init)
 
-    def forward(self, images_B3HW: Tensor, branch: int = 0) -> Tensor:
-        """Logits of one branch on the grid, (B, C, h, w); branch 0 is the strong one."""
-        logits_BChw: Tensor = self.branches[branch](self.neck(self.backbone(images_B3HW)))
-        return logits_BChw
+    def forward(self, images_B3HW: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
+        """Logits on the grid; while training, of a batch whose parts belong to branch 0, 1, ...
 
-    def forward_halves(self, images_B3HW: Tensor, sizes: Sequence[int]) -> Tensor:
-        """Logits of a batch whose consecutive parts belong to branch 0, 1, ... (Fig. 5).
-
-        The paper runs every branch on all images and drops the half without annotations; its
-        gradients are those of sending through each branch only the part that counts, as here.
+        The paper runs every branch on all images and drops the half without annotations (Fig. 5);
+        its gradients are those of sending through each branch only the part that counts, as here.
 
         Args:
             images_B3HW: the strong images, then the weak ones.
-            sizes: how many images each branch owns, in order; sums to B.
+            sizes: how many images each branch owns, in order; sums to B. None: all go through
+                branch 0, the strong one, as at inference.
 
         Returns:
             tensor with shape (B, C, h, w), in the order of the images.
         """
         features_BKhw = self.neck(self.backbone(images_B3HW))
+        if sizes is None:
+            logits_BChw: Tensor = self.branches[0](features_BKhw)
+            return logits_BChw
         parts = torch.split(features_BKhw, list(sizes))
         return torch.cat([branch(part) for branch, part in zip(self.branches, parts, strict=True)])
 

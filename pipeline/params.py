@@ -66,6 +66,16 @@ class Optimiser(Block):
     weight_decay: NonNegative
 
 
+class Engine(Block):
+    """How networks run. Processes and workers change nothing, the rest only how numbers round."""
+
+    processes: Positive
+    workers: Count
+    precision: Literal["fp32", "bf16"]
+    tf32: bool
+    compile: bool
+
+
 class Cam(Block):
     """Stage seeds: the classification network and the rules that turn it into seeds."""
 
@@ -135,7 +145,6 @@ class Train(Block):
     neck_width: Positive
     neck_dilation: Positive
     validations: Count
-    workers: Count
 
 
 class Evaluate(Block):
@@ -161,6 +170,7 @@ class Params(Block):
     variants: Annotated[list[str], Field(min_length=1)]
     seed: Count
     seeds: Annotated[list[Count], Field(min_length=1)]
+    engine: Engine
     download: Download
     cam: Cam
     dsrg: Dsrg

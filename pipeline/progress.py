@@ -1,5 +1,6 @@
 """Progress with time left: a bar on a terminal, a line now and then anywhere else."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ LINE_EVERY = 20.0  # seconds between lines where there is no terminal
 
 
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield `items`, showing how far they are and the time left.
+    """Yield `items`, showing how far they are and the time left; the leading process alone does.
 
     Args:
         items: anything to iterate over.
@@ -20,6 +21,9 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
     """
     if total is None:
         total = len(items)  # type: ignore[arg-type]
+    if os.environ.get("RANK", "0") != "0":
+        yield from items
+        return
     if sys.stderr.isatty():
         from rich.progress import track as bar
 

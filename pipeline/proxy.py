@@ -14,6 +14,7 @@ from torch import Tensor
 from pipeline.augment import image_tensor, normalise, warp
 from pipeline.crf import CrfWeights
 from pipeline.device import pick_device
+from pipeline.distributed import world
 from pipeline.dsrg import DsrgNet, build_dsrg
 from pipeline.images import read_image, write_mask
 from pipeline.lattice import lattice_crf
@@ -34,10 +35,10 @@ def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
 
 
 def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: Path) -> int:
-    """Write a palette PNG for every strong and weak image into `folder`.
+    """Write a palette PNG for every strong and weak image into `folder`, each process its share.
 
     Returns:
-        number of masks written.
+        number of masks all processes write.
     """
     device = pick_device()
     network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -45,7 +46,7 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
     sides = [round(params.proxy.image_size * scale) for scale in params.proxy.scales]
     rows = manifest.train()
     folder.mkdir(parents=True, exist_ok=True)
-    for row in track(rows, "proxy: masks"):
+    for row in track(world().share(rows), "proxy: masks"):
         image_3HW = image_tensor(read_image(manifest.path(row.image))).to(device)
         warped = [warp(image_3HW, side) for side in sides]
         logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))

@@ -18,6 +18,7 @@ from pipeline.atomic import whole_file
 from pipeline.augment import mask_tensor, normalise, stack_images
 from pipeline.cam import CamNet, cam_mask
 from pipeline.device import pick_device
+from pipeline.distributed import total_array, world
 from pipeline.images import read_mask
 from pipeline.manifest import Manifest
 from pipeline.metrics import Counts, class_iou, confusion_matrix
@@ -34,7 +35,7 @@ PER_CLASS = ["class", "seed_precision", "seed_coverage", "cam_iou", "proxy_iou"]
 
 
 def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> dict[str, float]:
-    """Write quality.json and quality.csv into `folder`.
+    """Write quality.json and quality.csv into `folder`; each process measures its share.
 
     Args:
         params: all of params.yaml.
@@ -64,13 +65,19 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
         }
         for kind, (true, given) in pairs.items():
             totals[kind] += confusion_matrix(true, given, classes)
+    totals = {kind: total_array(counts) for kind, counts in totals.items()}
     summary: dict[str, float] = {"images": len(known)}
     if known:
         summary |= _summary(totals)
-    write_csv(folder / "quality.csv", PER_CLASS, _per_class(manifest, totals) if known else [])
+    if world().leads:
+        _write(folder, summary, _per_class(manifest, totals) if known else [])
+    return summary
+
+
+def _write(folder: Path, summary: dict[str, float], per_class: list[list[str]]) -> None:
+    write_csv(folder / "quality.csv", PER_CLASS, per_class)
     with whole_file(folder / "quality.json") as part:
         part.write_text(json.dumps(summary, indent=2) + "\n", "utf-8", newline="\n")
-    return summary
 
 
 def upsample_map(maps_Chw: Tensor, truth: Image.Image, params: Params, network: CamNet) -> Tensor:
@@ -92,11 +99,11 @@ def on_grid(truth: Image.Image, seeds_hw: Tensor, params: Params, network: CamNe
 def _cam_maps(
     params: Params, manifest: Manifest, network: CamNet, known: list[int]
 ) -> Iterator[tuple[int, Tensor]]:
-    """Index and class activation maps (C-1, h, w) of each known training image."""
+    """Index and class activation maps (C-1, h, w) of this process's known training images."""
     device, size = pick_device(), params.cam.optimiser.batch_size
     network = network.to(device).eval()
     images = TaggedImages(manifest, manifest.train(), params.cam.image_size)
-    for first in track(range(0, len(known), size), "proxy: measure"):
+    for first in track(world().share(range(0, len(known), size)), "proxy: measure"):
         part = known[first : first + size]
         batch = stack_images([images.warped(i) for i in part]).to(device)
         with torch.inference_mode():

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pipeline.augment import View, image_tensor, mask_tensor, random_view, stack_images
 from pipeline.device import rng
+from pipeline.distributed import world
 from pipeline.images import read_image, read_mask
 
 Pair = tuple[Path, Path]  # image, mask
@@ -36,7 +37,8 @@ class BatchPlan(Sampler[list[Item]]):
     """Every batch of a run: its first part from stream 0, the next from stream 1, ... (§3.3).
 
     Each stream loops over its own list, so a short strong list is seen again and again while
-    the weak one passes once: the oversampling the paper speaks of.
+    the weak one passes once: the oversampling the paper speaks of. Of several processes each
+    gets every so-manieth item of each part; their order and random keys stay those of the whole.
     """
 
     def __init__(self, counts: Sequence[int], sizes: Sequence[int], steps: int, seed: int) -> None:
@@ -51,11 +53,14 @@ class BatchPlan(Sampler[list[Item]]):
         """Yield the batches in order."""
         orders = [endless_order(n, self.seed, s) for s, n in enumerate(self.counts)]
         for step in range(self.steps):
-            yield [
-                Item(stream, next(orders[stream]), (self.seed, step, stream, slot))
+            parts = [
+                [
+                    Item(stream, next(orders[stream]), (self.seed, step, stream, slot))
+                    for slot in range(size)
+                ]
                 for stream, size in enumerate(self.sizes)
-                for slot in range(size)
             ]
+            yield [item for part in parts for item in world().share(part)]
 
 
 class Memory:

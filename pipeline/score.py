@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from pipeline.atomic import whole_folder
 from pipeline.build import build_network
 from pipeline.device import pick_device
+from pipeline.distributed import shared_folder, world
 from pipeline.evaluate import confusion_of
 from pipeline.manifest import Manifest
 from pipeline.params import Params
@@ -37,10 +37,10 @@ def evaluate_variant(
         folder: results/<variant>.
 
     Returns:
-        the content of metrics.json.
+        the content of metrics.json; empty in processes that do not lead.
     """
     confusions = []
-    with whole_folder(predictions) as part:
+    with shared_folder(predictions) as part:
         for seed in params.seeds:
             network = build_network(params, plan, len(manifest.classes), "none")
             path = models / plan.variant / str(seed) / "network.safetensors"
@@ -50,4 +50,6 @@ def evaluate_variant(
             kept = part if seed == params.seeds[0] else None
             batch_size = params.evaluate.batch_size
             confusions.append(confusion_of(network, manifest, batch_size, kept, what))
+    if not world().leads:
+        return {}
     return write_results(folder, manifest.classes, params.seeds, confusions)

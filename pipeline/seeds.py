@@ -19,6 +19,8 @@ from pipeline.cam import (
     place_seeds,
 )
 from pipeline.device import pick_device, seed_everything
+from pipeline.distributed import total_array, world
+from pipeline.engine import fit, history, prepare, share_of
 from pipeline.errors import UserError, need
 from pipeline.growing import UNSEEDED
 from pipeline.history import write_history
@@ -28,7 +30,7 @@ from pipeline.params import Cam, Params
 from pipeline.paths import resolve_user_path
 from pipeline.progress import track
 from pipeline.start import CLASSIFIER, load_network, plain_state
-from pipeline.tagged import TaggedImages
+from pipeline.tagged import Tagged, TaggedImages
 
 
 def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, float]:
@@ -40,12 +42,13 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
         share of pixels seeded (percent) and the classifier's accuracy over its last batches.
     """
     seed_everything(params.seed, 1)
-    network, history = train_classifier(params, manifest)
-    save_file(plain_state(network), folder / CLASSIFIER)
-    write_history(folder / "history.csv", history)
+    network, rows = train_classifier(params, manifest)
     seeds_Nhw = seed_all(network, params.cam, manifest)
-    np.save(folder / "seeds.npy", seeds_Nhw)
-    last = history[-max(1, len(history) // 5) :]
+    if world().leads:
+        save_file(plain_state(network), folder / CLASSIFIER)
+        write_history(folder / "history.csv", rows)
+        np.save(folder / "seeds.npy", seeds_Nhw)
+    last = rows[-max(1, len(rows) // 5) :]
     return {
         "seeded": 100.0 * float((seeds_Nhw != UNSEEDED).mean()),
         "tag_accuracy": float(np.mean([row["tag_accuracy"] for row in last])),
@@ -53,45 +56,32 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
 
 
 def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[dict[str, float]]]:
-    """SGD on the sigmoid cross entropy of each class's tag."""
+    """The classification network, trained on the sigmoid cross entropy of each class's tag."""
     cam, device = params.cam, pick_device()
     start = params.backbone_weights if params.backbone_weights != "classifier" else "none"
     backbone = build_backbone(params.backbone, start, train_norm=start == "none")
     network = CamNet(backbone, len(manifest.classes), cam.width, cam.dropout)
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    steps, batch_size = cam.optimiser.iterations, cam.optimiser.batch_size
+    forward = prepare(network, params.engine, batch_size)
     optimiser = caffe_optimiser(network, cam.optimiser)
     schedule = caffe_schedule(optimiser, cam.optimiser)
-    images = TaggedImages(
-        manifest,
-        manifest.train(),
-        cam.image_size,
-        view=View(cam.image_size, cam.scale_min, cam.scale_max),
+    view = View(cam.image_size, cam.scale_min, cam.scale_max)
+    batches = TaggedImages(manifest, manifest.train(), cam.image_size, view=view).batches(
+        batch_size=batch_size, steps=steps, seed=params.seed, workers=params.engine.workers
     )
-    steps = cam.optimiser.iterations
-    batches = images.batches(
-        batch_size=cam.optimiser.batch_size,
-        steps=steps,
-        seed=params.seed,
-        workers=params.train.workers,
-    )
-    history = []
-    sums = torch.zeros(2, device=device)
-    log_every = max(1, steps // 50)
-    for step, (images_B3HW, tags_BC, _) in enumerate(track(batches, "seeds: classify", steps), 1):
+    share = share_of("cam.optimiser.batch_size", batch_size) / batch_size
+
+    def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
+        images_B3HW, tags_BC, _ = batch
         target_BC = tags_BC[:, 1:].float().to(device)
-        scores_BC = network(normalise(images_B3HW.to(device)))
-        loss = F.binary_cross_entropy_with_logits(scores_BC, target_BC)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        right = ((scores_BC > 0) == (target_BC > 0)).float().mean()
-        sums += torch.stack([loss.detach(), right])
-        if step % log_every == 0:
-            loss_mean, accuracy = (sums / log_every).tolist()
-            history.append({"step": step, "loss": loss_mean, "tag_accuracy": 100 * accuracy})
-            sums.zero_()
-    return network.eval(), history
+        scores_BC = forward(normalise(images_B3HW.to(device)))
+        loss = share * F.binary_cross_entropy_with_logits(scores_BC, target_BC)
+        right = share * 100 * ((scores_BC > 0) == (target_BC > 0)).float().mean()
+        return loss, torch.stack([loss, right])
+
+    shown = track(fit(optimiser, schedule, batches, losses), "seeds: classify", steps)
+    rows = history(shown, ("loss", "tag_accuracy"), steps)
+    return network.eval(), rows
 
 
 def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
@@ -120,22 +110,22 @@ def read_seeds(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
 
 
 def seed_all(network: CamNet, cam: Cam, manifest: Manifest) -> NDArray[np.uint8]:
-    """Seeds of every strong and weak image, (N, h, w)."""
+    """Seeds of every strong and weak image, (N, h, w); each process places those of its share."""
     device = pick_device()
     rows = manifest.train()
     images = TaggedImages(manifest, rows, cam.image_size)
     stride = network.backbone.geometry.stride
     side = -(-cam.image_size // stride)
-    seeds_Nhw = np.empty((len(rows), side, side), dtype=np.uint8)
+    seeds_Nhw = np.zeros((len(rows), side, side), dtype=np.uint8)
     size = cam.optimiser.batch_size
-    for first in track(range(0, len(rows), size), "seeds: place"):
+    for first in track(world().share(range(0, len(rows), size)), "seeds: place"):
         part = range(first, min(first + size, len(rows)))
         batch = stack_images([images.warped(i) for i in part]).to(device)
         maps, saliency = maps_and_saliency(network, normalise(batch))
         for i, maps_Chw, saliency_hw in zip(part, maps.cpu().numpy(), saliency.cpu(), strict=True):
             ground = _background(saliency_hw, cam, rows[i].id)
             seeds_Nhw[i] = place_seeds(maps_Chw, rows[i].tags, ground, cam.foreground)
-    return seeds_Nhw
+    return total_array(seeds_Nhw)
 
 
 def _background(saliency_hw: Tensor, cam: Cam, image_id: str) -> NDArray[np.bool_]:

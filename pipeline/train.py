@@ -7,11 +7,14 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from pipeline.augment import View, normalise
 from pipeline.build import build_network
 from pipeline.curves import Curves
 from pipeline.device import pick_device, seed_everything
+from pipeline.distributed import world
+from pipeline.engine import fit, logged, prepare, share_of
 from pipeline.evaluate import confusion_of
 from pipeline.losses import segmentation_loss
 from pipeline.manifest import Manifest
@@ -43,10 +46,10 @@ def train_network(
     Returns:
         loss over the last logged steps, and val mIoU where it was measured.
     """
-    train, device, classes = params.train, pick_device(), len(manifest.classes)
+    train, classes = params.train, len(manifest.classes)
     seed_everything(seed, 3)
     network = build_network(params, plan, classes, start_weights(params))
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    forward = prepare(network, params.engine, train.batch_size)
     optimiser = paper_adam(network, train)
     steps, decay_step = total_steps(params, len(plan.weak))
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
@@ -58,32 +61,28 @@ def train_network(
         seed=seed,
         view=View(train.crop, train.scale_min, train.scale_max),
         classes=classes,
-        workers=train.workers,
-        device=device,
+        workers=params.engine.workers,
+        device=pick_device(),
     )
-    validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
-    log_every = max(1, steps // 100)
-    loss_sum = torch.zeros((), device=device)
-    with Curves(folder) as curves:
-        for step, (images_B3HW, masks_BHW) in enumerate(
-            track(data, f"train: {plan.variant} seed {seed}", steps), start=1
-        ):
-            target_BHW = masks_BHW.long()
-            logits_BChw = network.forward_halves(normalise(images_B3HW), sizes)
-            logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), network.backbone.geometry)
-            loss = segmentation_loss(logits_BCHW, target_BHW, sizes)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+    own_sizes = tuple(share_of("train.batch_size", size) for size in sizes)
 
-            loss_sum += loss.detach()
-            if step % log_every == 0:
-                curves.log(step, loss=float(loss_sum) / log_every)
-                loss_sum.zero_()
+    def losses(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        images_B3HW, masks_BHW = batch
+        logits_BChw = forward(normalise(images_B3HW), own_sizes)
+        logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), network.backbone.geometry)
+        loss = segmentation_loss(logits_BCHW, masks_BHW.long(), own_sizes)
+        return loss, loss[None]
+
+    shown = logged(fit(optimiser, schedule, data, losses), ("loss",), max(1, steps // 100))
+    validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
+    with Curves(folder if world().leads else None) as curves:
+        what = f"train: {plan.variant} seed {seed}"
+        for step, entry in enumerate(track(shown, what, steps), start=1):
+            curves.log(step, **entry)
             if step in validate_at:
                 confusion = confusion_of(network, manifest, params.evaluate.batch_size)
                 curves.log(step, val_miou=summarise(confusion)["miou"])
                 network.train()
-        save_file(plain_state(network), folder / "network.safetensors")
+        if world().leads:
+            save_file(plain_state(network), folder / "network.safetensors")
         return curves.last()

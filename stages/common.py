@@ -1,5 +1,8 @@
 """What every stage script shares: the params option, and errors a user reads in one line."""
 
+import json
+import os
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from pipeline.errors import UserError
+from pipeline.errors import LostProcessesError, UserError
 
 if TYPE_CHECKING:
     from pipeline.params import Params
@@ -32,7 +35,22 @@ def stage(main: Callable[P, None]) -> Callable[P, None]:
         try:
             main(*args, **kwargs)
         except UserError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(1) from None
+            if not isinstance(error, LostProcessesError) and not leave_word(str(error)):
+                typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
 
     return run
+
+
+def leave_word(message: str) -> bool:
+    """Leave an error message for torchrun, which shows the first of all its processes.
+
+    Returns:
+        whether there is a torchrun to read it.
+    """
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if path is None:
+        return False
+    word = {"message": message, "timestamp": int(time.time())}
+    Path(path).write_text(json.dumps(word), encoding="utf-8")
+    return True

@@ -4,6 +4,7 @@ import typer
 
 from pipeline.paths import DSRG, PARAMS, RECORDS, SEEDS
 from stages.common import ParamsFile, read_params, stage
+from stages.processes import start
 
 
 @stage
@@ -11,18 +12,21 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     """Seeded region growing inside the training loop of a segmentation network."""
     params = read_params(params_file)
 
-    from pipeline.atomic import whole_folder
+    from pipeline.distributed import shared_folder
     from pipeline.dsrg import train_dsrg
     from pipeline.manifest import open_manifest
     from pipeline.record import write_record
     from pipeline.seeds import read_seeds
 
-    manifest = open_manifest(params)
-    with whole_folder(DSRG) as folder:
-        summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), folder)
-    write_record(RECORDS / "dsrg.json", summary=summary)
-    typer.echo(f"seeded {summary['seeded']:.1f} % of the grid, grown to {summary['grown']:.1f} %")
-    typer.echo(f"wrote {DSRG}")
+    with start(params.engine) as world:
+        manifest = open_manifest(params)
+        with shared_folder(DSRG) as folder:
+            summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), folder)
+        if world.leads:
+            write_record(RECORDS / "dsrg.json", summary=summary)
+            seeded, grown = summary["seeded"], summary["grown"]
+            typer.echo(f"seeded {seeded:.1f} % of the grid, grown to {grown:.1f} %")
+            typer.echo(f"wrote {DSRG}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import typer
 
 from pipeline.paths import MODELS, PARAMS, PREDICTIONS, RECORDS, RESULTS, SPLIT
 from stages.common import ParamsFile, read_params, stage
+from stages.processes import start
 
 
 @stage
@@ -22,18 +23,21 @@ def main(
     from pipeline.score import evaluate_variant
 
     folder = RESULTS / variant
-    metrics = evaluate_variant(
-        params,
-        open_manifest(params),
-        read_plan(SPLIT, variant),
-        models=MODELS,
-        predictions=PREDICTIONS / variant,
-        folder=folder,
-    )
-    write_record(RECORDS / f"evaluate-{variant}.json", summary=metrics)
-    deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""
-    typer.echo(f"{variant}: mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)")
-    typer.echo(f"wrote {folder}")
+    with start(params.engine) as world:
+        metrics = evaluate_variant(
+            params,
+            open_manifest(params),
+            read_plan(SPLIT, variant),
+            models=MODELS,
+            predictions=PREDICTIONS / variant,
+            folder=folder,
+        )
+        if world.leads:
+            write_record(RECORDS / f"evaluate-{variant}.json", summary=metrics)
+            deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""
+            score = f"mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)"
+            typer.echo(f"{variant}: {score}")
+            typer.echo(f"wrote {folder}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import typer
 
 from pipeline.paths import PARAMS, RECORDS, SEEDS
 from stages.common import ParamsFile, read_params, stage
+from stages.processes import start
 
 
 @stage
@@ -11,16 +12,19 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     """CAM seeds of the objects and gradient-saliency seeds of the background."""
     params = read_params(params_file)
 
-    from pipeline.atomic import whole_folder
+    from pipeline.distributed import shared_folder
     from pipeline.manifest import open_manifest
     from pipeline.record import write_record
     from pipeline.seeds import make_seeds
 
-    with whole_folder(SEEDS) as folder:
-        summary = make_seeds(params, open_manifest(params), folder)
-    write_record(RECORDS / "seeds.json", summary=summary)
-    typer.echo(f"tags right: {summary['tag_accuracy']:.1f} %, seeded: {summary['seeded']:.1f} %")
-    typer.echo(f"wrote {SEEDS}")
+    with start(params.engine) as world:
+        with shared_folder(SEEDS) as folder:
+            summary = make_seeds(params, open_manifest(params), folder)
+        if world.leads:
+            write_record(RECORDS / "seeds.json", summary=summary)
+            right, seeded = summary["tag_accuracy"], summary["seeded"]
+            typer.echo(f"tags right: {right:.1f} %, seeded: {seeded:.1f} %")
+            typer.echo(f"wrote {SEEDS}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import typer
 
 from pipeline.paths import PARAMS, RECORDS, SPLIT, model_dir
 from stages.common import ParamsFile, read_params, stage
+from stages.processes import start
 
 
 @stage
@@ -17,20 +18,22 @@ def main(
     """Train a single-branch or the dual-branch network on one variant's labels."""
     params = read_params(params_file)
 
-    from pipeline.atomic import whole_folder
+    from pipeline.distributed import shared_folder
     from pipeline.manifest import open_manifest
     from pipeline.plan import read_plan
     from pipeline.record import write_record
     from pipeline.train import train_network
 
-    plan = read_plan(SPLIT, variant)
     folder = model_dir(variant, seed)
-    with whole_folder(folder) as part:
-        summary = train_network(params, open_manifest(params), plan, seed, part)
-    write_record(RECORDS / f"train-{variant}-{seed}.json", summary=summary)
-    scores = ", ".join(f"{key} {value:.4g}" for key, value in summary.items())
-    typer.echo(f"{variant}, seed {seed}: {scores}")
-    typer.echo(f"wrote {folder}")
+    with start(params.engine) as world:
+        plan = read_plan(SPLIT, variant)
+        with shared_folder(folder) as part:
+            summary = train_network(params, open_manifest(params), plan, seed, part)
+        if world.leads:
+            write_record(RECORDS / f"train-{variant}-{seed}.json", summary=summary)
+            scores = ", ".join(f"{key} {value:.4g}" for key, value in summary.items())
+            typer.echo(f"{variant}, seed {seed}: {scores}")
+            typer.echo(f"wrote {folder}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ SMALL: dict[str, Any] = {
     "train.crop": 32,
     "train.neck_width": 8,
     "train.validations": 0,
-    "train.workers": 0,
+    "engine.workers": 0,
     "evaluate.batch_size": 4,
 }
 

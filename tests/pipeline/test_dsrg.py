@@ -13,12 +13,14 @@ from pipeline.backbones import build_backbone
 from pipeline.crf import CrfWeights, dense_crf
 from pipeline.dsrg import DsrgNet, build_dsrg, crf_weights, dsrg_terms, refine, train_dsrg
 from pipeline.growing import UNSEEDED, grow
+from pipeline.layers import Dropout
 from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
 from pipeline.manifest import Manifest
 from pipeline.params import Crf
 from tests.settings import small_params
 
 CLASSES, SIDE, GRID = 5, 32, 8
+GEOMETRY = build_backbone("vgg16_narrow", "none").geometry
 DSRG = small_params().dsrg
 # SEC's and DSRG's training CRF: 80 and 3 pixels over a scale factor of 12.
 VOC_CRF = Crf(
@@ -50,7 +52,7 @@ def test_logits_are_the_sum_of_the_pyramids_branches() -> None:
 def test_dropout_is_element_wise_as_in_caffe() -> None:
     network = build_dsrg(small_params(**{"dsrg.dropout": 0.5}), CLASSES, "none")
     kinds = [type(m) for m in network.modules() if "Dropout" in type(m).__name__]
-    assert kinds == [torch.nn.Dropout] * 2 * len(DSRG.dilations)
+    assert kinds == [Dropout] * 2 * len(DSRG.dilations)
 
 
 # --- one step -----------------------------------------------------------------------------------
@@ -73,7 +75,7 @@ def test_terms_are_those_of_the_parts() -> None:
     network.heads[0][-1].bias.data[1] = 3.0  # sure enough of class 1 for it to grow
     weights = crf_weights(VOC_CRF, CLASSES)
     loose = DSRG.model_copy(update={"theta_foreground": 0.4, "theta_background": 0.4})
-    terms = dsrg_terms(network, images, tags, seeds, loose, weights)
+    terms = dsrg_terms(network, GEOMETRY, images, tags, seeds, loose, weights)
 
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normal = (images / 255 - mean[:, None, None]) / std[:, None, None]
@@ -94,7 +96,9 @@ def test_terms_are_those_of_the_parts() -> None:
 def test_gradients_reach_every_part_and_stay_finite() -> None:
     for which in (0, 1):
         network, images, tags, seeds = tiny_step()
-        terms = dsrg_terms(network, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
+        terms = dsrg_terms(
+            network, GEOMETRY, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES)
+        )
         assert torch.isfinite(terms).all()
         assert terms.requires_grad
         terms[which].backward()
@@ -107,7 +111,7 @@ def test_gradients_reach_every_part_and_stay_finite() -> None:
 
 def test_shares_carry_no_gradient() -> None:
     network, images, tags, seeds = tiny_step()
-    terms = dsrg_terms(network, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
+    terms = dsrg_terms(network, GEOMETRY, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
     terms[2:].sum().backward()
     assert not any(p.grad.any() for p in network.parameters() if p.grad is not None)
 
@@ -121,7 +125,7 @@ def test_one_crf_serves_growing_and_boundary(monkeypatch: pytest.MonkeyPatch) ->
         return dense_crf(unary, image, weights)
 
     monkeypatch.setattr(module, "dense_crf", counting)
-    dsrg_terms(network, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
+    dsrg_terms(network, GEOMETRY, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
     ((unary, image),) = calls
     assert not unary.requires_grad
     assert unary.shape[1] == 21  # the missing classes as phantoms of probability 0

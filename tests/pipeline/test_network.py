@@ -99,7 +99,7 @@ def gradients(net: DualBranchNet) -> dict[str, Tensor]:
 @pytest.mark.parametrize("neck_n", range(4))
 def test_gradients_are_those_of_the_papers_scheme(neck_n: int) -> None:
     net, (images, target) = tiny_net(neck_n).double(), tiny_batch()
-    logits = net.forward_halves(images, SIZES)
+    logits = net(images, SIZES)
     segmentation_loss(logits, target, SIZES).backward()
     ours = gradients(net)
     theirs_logits = paper_forward(net, images)
@@ -117,7 +117,7 @@ def test_gradients_are_those_of_the_papers_scheme(neck_n: int) -> None:
 @pytest.mark.parametrize("half", [0, 1])
 def test_a_branch_learns_from_its_own_images_only(neck_n: int, half: int) -> None:
     net, (images, _) = tiny_net(neck_n), tiny_batch()
-    parts = net.forward_halves(images.float(), SIZES).split(SIZES)
+    parts = net(images.float(), SIZES).split(SIZES)
     parts[half].square().sum().backward()
     for index, branch in enumerate(net.branches):
         reached = [p.grad is not None and bool(p.grad.any()) for p in branch.parameters()]
@@ -128,19 +128,19 @@ def test_a_branch_learns_from_its_own_images_only(neck_n: int, half: int) -> Non
 def test_inference_is_the_strong_branch() -> None:
     net, (images, _) = tiny_net(1).eval(), tiny_batch()
     images = images.float()
-    halves = net.forward_halves(images, SIZES)
+    halves = net(images, SIZES)
     torch.testing.assert_close(net(images)[: SIZES[0]], halves[: SIZES[0]])
-    torch.testing.assert_close(net(images, branch=1)[SIZES[0] :], halves[SIZES[0] :])
+    torch.testing.assert_close(net(images, (0, 5))[SIZES[0] :], halves[SIZES[0] :])
     single = tiny_net(3, branches=1)
-    torch.testing.assert_close(single(images), single.forward_halves(images, (5,)))
+    torch.testing.assert_close(single(images), single(images, (5,)))
 
 
 def test_halves_that_do_not_fit_are_refused() -> None:
     images = torch.zeros(5, 3, 16, 16)
     with pytest.raises(RuntimeError, match="split"):
-        tiny_net(1).forward_halves(images, (2, 2))
+        tiny_net(1)(images, (2, 2))
     with pytest.raises(ValueError, match="zip"):
-        tiny_net(1).forward_halves(images, (5,))
+        tiny_net(1)(images, (5,))
 
 
 # --- the grid on the image ----------------------------------------------------------------------

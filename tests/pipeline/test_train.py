@@ -73,7 +73,7 @@ def test_same_seed_same_bytes(ready: Manifest, workspace: Path) -> None:
 
 def test_workers_and_validation_do_not_change_the_network(ready: Manifest, workspace: Path) -> None:
     train(ready, workspace / "a")
-    train(ready, workspace / "b", **{"train.workers": 2, "train.validations": 2})
+    train(ready, workspace / "b", **{"engine.workers": 2, "train.validations": 2})
     one, two = ((workspace / n / "network.safetensors").read_bytes() for n in "ab")
     assert one == two
 

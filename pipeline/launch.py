@@ -1,0 +1,61 @@
+"""Run a stage in several processes on this machine, by torch's own launcher (torchrun's)."""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from pipeline.errors import LostProcessesError, UserError
+
+
+def launch(module: str, arguments: list[str], processes: int) -> None:
+    """Run `python -m module arguments` in `processes` processes and wait for them.
+
+    Cores are shared out among them unless OMP_NUM_THREADS says otherwise. When one fails or is
+    killed, the others are stopped.
+
+    Raises:
+        UserError: a process failed; the message says which and why.
+    """
+    cores = len(os.sched_getaffinity(0))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we say it shorter
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=module,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="localhost",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", module, *arguments)
+    except ChildFailedError as error:
+        raise UserError(explain(root_cause(error), processes)) from None
+    except SignalException as error:
+        raise UserError(f"stopped by {error.sigval.name}, and all processes with it") from None
+
+
+def root_cause(error: ChildFailedError) -> tuple[int, ProcessFailure]:
+    """The failure that came first: not one of those that only lost another process."""
+    own = {r: f for r, f in error.failures.items() if f.exitcode != LostProcessesError.exit_code}
+    return min((own or error.failures).items(), key=lambda entry: entry[1].timestamp)
+
+
+def explain(failed: tuple[int, ProcessFailure], processes: int) -> str:
+    """One message for one failed process."""
+    rank, failure = failed
+    again = "nothing half-written is kept; the same command runs the stage again"
+    if failure.exitcode < 0:
+        name = signal.Signals(-failure.exitcode).name
+        return f"process {rank} of {processes} was killed by {name}, the others stopped: {again}"
+    if Path(failure.error_file).exists():  # left by stages.common.leave_word
+        return str(failure.message)
+    return f"process {rank} of {processes} failed, its traceback is above: {again}"

@@ -1,0 +1,30 @@
+"""How the stages that run networks spread over processes."""
+
+import os
+import sys
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.distributed import World
+    from pipeline.params import Engine
+
+
+def start(engine: "Engine") -> AbstractContextManager["World"]:
+    """Meet the other processes of this run, after starting them if `engine.processes` asks for it.
+
+    Where it does, this very command runs in so many processes and this one leaves when they are
+    done. Under torchrun the processes are there already, and `engine.processes` is not looked at.
+    """
+    if engine.processes > 1 and "RANK" not in os.environ:
+        from pipeline.launch import launch
+
+        launch(sys.modules["__main__"].__spec__.name, sys.argv[1:], engine.processes)  # type: ignore[union-attr]
+        raise typer.Exit
+    from pipeline.device import use_tf32
+    from pipeline.distributed import joined
+
+    use_tf32(engine.tf32)
+    return joined()
