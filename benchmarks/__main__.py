@@ -16,7 +16,10 @@ from rich.table import Table
 from benchmarks.timing import Row
 from pipeline.atomic import whole_file
 
-MODULES = ("growing", "crf", "counting", "loading", "steps", "starting", "growth")
+MODULES = (
+    *("growing", "crf", "counting", "loading", "steps", "training", "recipes"),
+    *("starting", "growth", "whole_run"),
+)
 LATEST = Path("benchmarks/latest.json")
 
 Names = Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(MODULES)}.")]
@@ -50,14 +53,16 @@ def verdict(row: Row) -> str:
 def as_table(rows: list[Row]) -> Table:
     """One line a comparison; a miss is marked."""
     table = Table(box=None)
-    for column in ("what", "against", "ours", "peer", "unit", "ratio", "aim", "", "note"):
-        table.add_column(column, justify="right" if column in ("ours", "peer", "ratio") else "left")
+    numbers = ("ours", "peer", "limit", "ratio")
+    for column in ("what", "against", "ours", "peer", "limit", "unit", "ratio", "aim", "", "note"):
+        table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
         table.add_row(
             row.name,
             row.peer_name,
             f"{row.ours:.3g}",
             f"{row.peer:.3g}",
+            f"{row.limit:.3g}" if row.limit else "",
             row.unit,
             f"{row.ratio:.2f}x",
             f"{row.target:.2f}x" if row.target else "-",

@@ -38,35 +38,40 @@ def pydensecrf(number: int) -> np.ndarray:
 
 
 def rows() -> Iterator[Row]:
-    """Grid and full size; one process a core for the peer, as many threads for us."""
-    yield grid_row()
-    yield full_row()
+    """Grid and full size; one process a core for the peer, as many threads or a GPU for us."""
+    yield grid_row(torch.device("cpu"), 1.0)
+    yield full_row(torch.device("cpu"), 1.0)
+    if torch.cuda.is_available():
+        yield grid_row(torch.device("cuda"), 100.0)
+        yield full_row(torch.device("cuda"), 30.0)
 
 
-def grid_row() -> Row:
+def grid_row(device: torch.device, target: float) -> Row:
     """A batch of DSRG's training: 41 x 41, 21 classes, energies -p."""
     images, masks = scenes(BATCH, 8 * GRID, 8 * GRID)
     small = F.interpolate(images.float(), size=(GRID, GRID), mode="area").round()
     p = probabilities(masks[:, ::8, ::8], CLASSES, sharpness=8.0)
     load(-p, small, TRAINING)
-    return compare(
-        "CRF, 41x41, 21 classes, batch of 20", lambda: refine(p, small, TRAINING).argmax(dim=1)
-    )
+    p, small = p.to(device), small.to(device)
+    name = f"CRF, 41x41, 21 classes, batch of 20, {device.type}"
+    return compare(name, lambda: refine(p, small, TRAINING).argmax(dim=1), target)
 
 
-def full_row() -> Row:
+def full_row(device: torch.device, target: float) -> Row:
     """Proxy masks: 500 x 375, background and three tags, energies -log p."""
     images, masks = scenes(4, *BIG)
     p = probabilities(masks, 9)[:, [0, 1, 4, 7]]
     energies = -(p / p.sum(dim=1, keepdim=True)).clamp(min=1e-5).log()
     load(energies, images.float(), CrfWeights())
 
+    placed = energies.to(device), images.float().to(device)
+
     def ours() -> torch.Tensor:
-        pairs = zip(energies, images.float(), strict=True)
+        pairs = zip(*placed, strict=True)
         labels = [lattice_crf(u[None], i[None], CrfWeights())[0].argmax(dim=0) for u, i in pairs]
         return torch.stack(labels)
 
-    return compare("CRF, 500x375, 4 classes", ours)
+    return compare(f"CRF, 500x375, 4 classes, {device.type}", ours, target)
 
 
 def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> None:
@@ -77,14 +82,16 @@ def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> N
         work.append((np.ascontiguousarray(energy.flatten(1).numpy()), pixels, weights))
 
 
-def compare(name: str, ours: Callable[[], torch.Tensor]) -> Row:
+def compare(name: str, ours: Callable[[], torch.Tensor], target: float) -> Row:
     """Ours against the peer on `work`: labels, and milliseconds an image."""
     with processes() as pool:
 
         def peer() -> list[np.ndarray]:
             return list(pool.map(pydensecrf, range(len(work))))
 
-        agreement = float((ours().flatten(1).numpy() == np.stack(peer())).mean())
+        agreement = float((ours().flatten(1).cpu().numpy() == np.stack(peer())).mean())
         ms, peer_ms = (1000 * s / len(work) for s in in_turns(ours, peer))
     note = f"labels agree in {100 * agreement:.2f} %"
-    return Row(name, f"pydensecrf2 on {cores()} processes", ms, peer_ms, "ms an image", 1.0, note)
+    return Row(
+        name, f"pydensecrf2 on {cores()} processes", ms, peer_ms, "ms an image", target, note
+    )

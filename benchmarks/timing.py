@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from typing import Any
 
+import torch
+
 
 @dataclass(frozen=True)
 class Row:
@@ -22,6 +24,7 @@ class Row:
         unit: of both.
         target: the least ratio peer / ours that meets the aim.
         note: what a reader must know to judge the number.
+        limit: the least cost this machine's measured rates allow (benchmarks.limits), if known.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Row:
     unit: str
     target: float
     note: str = ""
+    limit: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -51,13 +55,15 @@ def in_turns(*sides: Callable[[], object], rounds: int = 5) -> list[float]:
     """Least seconds of each side over `rounds` rounds, every side once a round.
 
     The least is the time with the fewest interruptions; taking turns lets a busy machine slow
-    all sides alike. One round before is not counted.
+    all sides alike. One round before is not counted. A GPU is waited for.
     """
     best = [float("inf")] * len(sides)
     for number in range(rounds + 1):
         for place, side in enumerate(sides):
             start = time.perf_counter()
             side()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if number:
                 best[place] = min(best[place], time.perf_counter() - start)
     return best

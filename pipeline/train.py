@@ -22,6 +22,7 @@ from pipeline.metrics import summarise
 from pipeline.network import upsample
 from pipeline.optim import paper_adam
 from pipeline.params import Params
+from pipeline.paths import PROXY
 from pipeline.plan import Plan, stream_pairs
 from pipeline.progress import track
 from pipeline.sampling import batches
@@ -39,9 +40,22 @@ def total_steps(params: Params, weak_images: int) -> tuple[int, int]:
 
 
 def train_network(
-    params: Params, manifest: Manifest, plan: Plan, seed: int, folder: Path
+    params: Params,
+    manifest: Manifest,
+    plan: Plan,
+    seed: int,
+    folder: Path,
+    proxies: Path = PROXY,
 ) -> dict[str, float]:
     """Train and write network.safetensors, history.csv and DVCLive's curves into `folder`.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set.
+        plan: the variant's streams.
+        seed: of weights and batches.
+        folder: where everything goes.
+        proxies: data/proxy.
 
     Returns:
         loss over the last logged steps, and val mIoU where it was measured.
@@ -55,7 +69,7 @@ def train_network(
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
     sizes = tuple(train.batch_size // len(plan.streams) for _ in plan.streams)
     data = batches(
-        stream_pairs(manifest, plan),
+        stream_pairs(manifest, plan, proxies),
         sizes,
         steps=steps,
         seed=seed,

@@ -4,14 +4,19 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks import growth
+from benchmarks import growth, limits, recipes, whole_run
 from benchmarks.timing import Row, in_turns
+from pipeline.params import Engine
+from tests.settings import small_params
 
 app = command.typer.Typer()
 app.command()(command.main)
+
+ENGINE = Engine(processes=1, workers=0, precision="fp32", tf32=False, compile=False)
 
 
 def row(ours: float, peer: float, target: float) -> Row:
@@ -71,3 +76,36 @@ def test_an_unknown_name_is_refused() -> None:
     result = CliRunner().invoke(app, ["speed"])
     assert result.exit_code == 2
     assert "no benchmark 'speed'" in result.output
+
+
+def test_a_training_step_is_the_same_with_and_without_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = pytest.importorskip("benchmarks.training")
+    monkeypatch.setattr(training, "size", lambda _: (2, 32))
+    plain, ours = training.dual_step(None), training.dual_step(ENGINE)
+    for _ in range(3):
+        torch.testing.assert_close(plain(), ours(), rtol=1e-4, atol=1e-4)
+    made = list(training.rows())
+    assert len(made) == 4
+    assert all(r.ours > 0 and r.peer > 0 for r in made)
+    assert all(r.limit and r.limit < r.ours for r in made[:2])
+
+
+def test_a_recipe_is_measured_in_a_process_of_its_own() -> None:
+    found = recipes.measure(Path("params.yaml"))
+    assert found["seconds"] > 0
+    assert found["peak"] > 100
+
+
+def test_the_main_run_trains_on_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_run, "DISTINCT", 2)
+    params = small_params(**{"train.epochs": 1, "train.decay_epoch": 1})
+    seconds, steps = whole_run.run(params, strong=3, weak=4)
+    assert seconds > 0
+    assert steps == 2  # halves of two
+
+
+def test_limits_are_rates() -> None:
+    assert limits.memory_rate("cpu") > 1e8
+    assert limits.matrix_rate("cpu", torch.float32) > 1e8

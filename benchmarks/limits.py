@@ -1,0 +1,37 @@
+"""What this machine can do at best, measured: the physical limit beside a row."""
+
+import functools
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def seconds(work: Callable[[], object], rounds: int = 5) -> float:
+    """Least seconds of `work` over some rounds, the device waited for."""
+    best = float("inf")
+    for number in range(rounds + 1):
+        start = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        if number:
+            best = min(best, time.perf_counter() - start)
+    return best
+
+
+@functools.cache
+def memory_rate(device: str) -> float:
+    """Bytes a second that a large copy reads and writes."""
+    count = 2**30 if device == "cuda" else 2**27
+    source = torch.ones(count, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * count / seconds(lambda: target.copy_(source))
+
+
+@functools.cache
+def matrix_rate(device: str, dtype: torch.dtype) -> float:
+    """Floating-point operations a second of a large matrix product."""
+    side = 8192 if device == "cuda" else 2048
+    a = torch.randn(side, side, device=device).to(dtype)
+    return 2 * side**3 / seconds(lambda: a @ a)
