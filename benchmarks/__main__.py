@@ -18,7 +18,7 @@ from pipeline.atomic import whole_file
 
 MODULES = (
     *("growing", "crf", "counting", "loading", "steps", "training", "recipes"),
-    *("starting", "growth", "whole_run"),
+    *("starting", "growth", "memory", "whole_run"),
 )
 LATEST = Path("benchmarks/latest.json")
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError, need
 from pipeline.manifest import Manifest
@@ -69,18 +70,41 @@ def read_plan(folder: Path, variant: str) -> Plan:
     Raises:
         UserError: there is no plan for it, or a list is not the one the plan was made from.
     """
-    path = folder / "plans" / f"{variant}.json"
-    if not path.exists():
-        raise UserError(f"{path} is not there: add {variant!r} to variants and run stages.split")
-    values = json.loads(path.read_text(encoding="utf-8"))
+    return read_plans(folder, [variant])[variant]
+
+
+def read_plans(folder: Path, variants: Sequence[str]) -> dict[str, Plan]:
+    """Read several variants' plans; all hold the same two lists, which are in memory once.
+
+    Raises:
+        UserError: as `read_plan`.
+    """
+    found = {variant: _plan_values(folder, variant) for variant in variants}
     lists = {}
     for name in ("strong", "weak"):
         file = folder / f"{name}.txt"
         lists[name] = tuple(file.read_text(encoding="utf-8").split("\n")[:-1])
-        if list_hash(lists[name]) != values[name]["sha256"]:
+        digest = list_hash(lists[name])
+        if any(values[name]["sha256"] != digest for values in found.values()):
             raise UserError(f"{file} was changed after the split: run `python -m stages.split`")
-    streams = tuple(Stream(**stream) for stream in values["streams"])
-    return Plan(variant, values["neck_n"], streams, lists["strong"], lists["weak"])
+    return {
+        variant: Plan(
+            variant,
+            values["neck_n"],
+            tuple(Stream(**stream) for stream in values["streams"]),
+            lists["strong"],
+            lists["weak"],
+        )
+        for variant, values in found.items()
+    }
+
+
+def _plan_values(folder: Path, variant: str) -> dict[str, Any]:
+    path = folder / "plans" / f"{variant}.json"
+    if not path.exists():
+        raise UserError(f"{path} is not there: add {variant!r} to variants and run stages.split")
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
 
 
 def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[list[Pair]]:

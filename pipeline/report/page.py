@@ -14,7 +14,7 @@ from pipeline.errors import need
 from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.paths import SPLIT
-from pipeline.plan import Plan, list_hash, read_plan
+from pipeline.plan import Plan, list_hash, read_plans
 from pipeline.report import tables
 from pipeline.report.collect import (
     Outcome,
@@ -94,7 +94,7 @@ def page_values(params: Params, manifest: Manifest) -> dict[str, Any]:
     outcomes = [read_outcome(params, manifest.classes, name) for name in params.variants]
     for name in ("strong.txt", "weak.txt"):
         need(SPLIT / name, "split")
-    plans = {name: read_plan(SPLIT, name) for name in params.variants}
+    plans = read_plans(SPLIT, params.variants)
     records = read_records(params)
     quality = read_quality()
     return {

@@ -107,10 +107,11 @@ def proxy_grid(params: Params, manifest: Manifest, weak: Sequence[str]) -> Grid:
     """
     path = need(SEEDS / "seeds.npy", "seeds")
     seeds_Nhw = np.load(path, mmap_mode="r")
-    places = {row.id: (place, row) for place, row in enumerate(manifest.train())}
-    if len(seeds_Nhw) != len(places):
+    rows = manifest.train()
+    if len(seeds_Nhw) != len(rows):
         raise stale(path, "was made for another data set", "seeds")
     chosen = [weak[place] for place in spread_evenly(len(weak), params.report.rows)]
+    places = {row.id: (place, row) for place, row in enumerate(rows) if row.id in chosen}
     return _grid(
         _proxy_strip(manifest, places[name][1], np.array(seeds_Nhw[places[name][0]]))
         for name in chosen

@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks import growth, limits, recipes, whole_run
+from benchmarks import growth, limits, memory, recipes, whole_run
 from benchmarks.timing import Row, in_turns
 from pipeline.params import Engine
 from tests.settings import small_params
@@ -52,6 +52,21 @@ def test_growth_is_measured_in_processes_of_their_own(monkeypatch: pytest.Monkey
     made = list(growth.rows())
     assert [r.unit for r in made] == ["µs an image", "µs an image", "MB"]
     assert all(r.ours > 0 and r.peer > 0 for r in made[:2])
+
+
+def test_memory_is_that_of_the_real_stages() -> None:
+    costs = memory.measure(12)
+    assert list(costs) == ["split", "evaluate", "report"]
+    assert all(cost.peak > 30 and cost.seconds > 0 for cost in costs.values())
+
+
+def test_memory_is_held_against_that_of_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = {memory.SMALL: 500.0, memory.LARGE: 600.0}
+    monkeypatch.setattr(
+        memory, "measure", lambda count: dict.fromkeys(memory.STAGES, memory.Cost(peaks[count], 2))
+    )
+    made = list(memory.rows())
+    assert [(r.ours, r.peer, r.met) for r in made] == [(600.0, 500.0, True)] * 3
 
 
 def test_the_table_and_the_file_hold_every_row(

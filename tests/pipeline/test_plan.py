@@ -15,6 +15,7 @@ from pipeline.plan import (
     make_plan,
     proxy_path,
     read_plan,
+    read_plans,
     stream_pairs,
     write_plans,
 )
@@ -106,6 +107,14 @@ def test_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "weak.txt").read_bytes() == b"w1\nw2\nw3\n"
     stored = json.loads((tmp_path / "plans" / "dual.json").read_text())
     assert stored["weak"] == {"images": 3, "sha256": hashlib.sha256(b"w1\nw2\nw3").hexdigest()}
+
+
+def test_plans_read_together_share_their_lists(tmp_path: Path) -> None:
+    write_plans(tmp_path, plans())
+    together = read_plans(tmp_path, ["dual", "weak"])
+    assert together == {name: read_plan(tmp_path, name) for name in ("dual", "weak")}
+    assert list(together) == ["dual", "weak"]
+    assert together["dual"].weak is together["weak"].weak
 
 
 def test_a_variant_without_plan_is_named(tmp_path: Path) -> None:

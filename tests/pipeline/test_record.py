@@ -1,26 +1,56 @@
 """Records of a stage's run, and the progress lines."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline import progress
+from pipeline import progress, record
 from pipeline.progress import clock, track
-from pipeline.record import PACKAGES, write_record
+from pipeline.record import PACKAGES, peak_memory_mb, write_record
 
 
 def test_a_record_says_what_ran_where(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/somewhere/stages/train.py", "dual", "0"])
     monkeypatch.setenv("DVC_EXP_NAME", "quick-look")
     write_record(workspace / "data" / "records" / "train.json", summary={"loss": 0.5})
-    record = json.loads((workspace / "data" / "records" / "train.json").read_text())
-    assert record["command"] == "train.py dual 0"  # no path of this machine
-    assert record["experiment"] == "quick-look"
-    assert record["summary"] == {"loss": 0.5}
-    assert record["commit"] is None  # no repository here
-    assert set(record["packages"]) == set(PACKAGES)
-    assert record["seconds"] >= 0
+    written = json.loads((workspace / "data" / "records" / "train.json").read_text())
+    assert written["command"] == "train.py dual 0"  # no path of this machine
+    assert written["experiment"] == "quick-look"
+    assert written["summary"] == {"loss": 0.5}
+    assert written["commit"] is None  # no repository here
+    assert set(written["packages"]) == set(PACKAGES)
+    assert "numba" in written["packages"]
+    assert written["seconds"] >= 0
+    assert written["peak_memory_mb"] > 0
+
+
+def test_the_peak_is_the_stages_own_and_not_that_of_dvc_which_started_it() -> None:
+    large = b"1" * 300 * 2**20  # held here while the child starts
+    code = "from pipeline.record import peak_memory_mb; print(peak_memory_mb())"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert len(large) > 0
+    assert 5 < int(done.stdout) < 150
+
+
+def test_a_peak_grows_with_what_is_held() -> None:
+    before = peak_memory_mb()
+    held = b"1" * (before + 64) * 2**20
+    assert peak_memory_mb() >= before + 32
+    del held
+    assert peak_memory_mb() >= before + 32
+
+
+@pytest.mark.parametrize("text", [None, "VmSize: 3 kB\n"])
+def test_without_proc_the_peak_is_that_of_getrusage(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    if text is not None:
+        Path("status").write_text(text)
+    monkeypatch.setattr(record, "STATUS", Path("status"))
+    assert peak_memory_mb() > 5
 
 
 def test_progress_passes_everything_on(

@@ -1,0 +1,105 @@
+"""A finished run of any size without its work: what stages split, evaluate and report read.
+
+Photographs, masks and proxies are links to a few rendered scenes, so a hundred thousand cost
+seconds; the network is untrained.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from ruamel.yaml import YAML
+from safetensors.torch import save_file
+
+from pipeline.build import build_network
+from pipeline.datasets.shapes import CLASS_NAMES, render_scene
+from pipeline.history import write_history
+from pipeline.images import write_mask
+from pipeline.manifest import Row, make_classes, write_manifest
+from pipeline.params import Params
+from pipeline.paths import (
+    DATASET,
+    DSRG,
+    MODELS,
+    PARAMS,
+    PREDICTIONS,
+    PROXY,
+    RESULTS,
+    SEEDS,
+    model_dir,
+)
+from pipeline.plan import make_plan
+from pipeline.start import plain_state
+
+SIDE, SCENES, WIDTH, GRID = 32, 16, 8, 4
+VARIANT = "dual"
+ROOT = Path(__file__).parents[1]
+
+
+def write_run(root: Path, count: int) -> None:
+    """Everything for `count` images to train on and as many to score, under `root`."""
+    params = write_params(root / PARAMS)
+    write_data_set(root / DATASET, count)
+    write_weak_side(root, count)
+    torch.manual_seed(0)
+    network = build_network(params, make_plan(VARIANT, 0, [], []), len(CLASS_NAMES), "none")
+    folder = root / model_dir(VARIANT, 0)
+    write_history(folder / "history.csv", [{"step": 1, "loss": 1.0, "val_miou": 40.0}])
+    save_file(plain_state(network), folder / "network.safetensors")
+    for folder in (MODELS, PREDICTIONS, RESULTS):  # one variant is evaluated, and stands for all
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for name in set(params.variants) - {VARIANT}:
+            (root / folder / name).symlink_to(VARIANT)
+
+
+def write_params(path: Path) -> Params:
+    """The project's own params.yaml with a small network."""
+    yaml = YAML(typ="safe", pure=True)
+    values = yaml.load((ROOT / PARAMS).read_text(encoding="utf-8"))
+    values["train"]["neck_width"] = WIDTH
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(values, file)
+    return Params.model_validate(values)
+
+
+def write_data_set(folder: Path, count: int) -> None:
+    """The manifest with its photographs and masks; a sixth of the training images is strong."""
+    classes = make_classes(CLASS_NAMES)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for number in range(SCENES):
+        scene = render_scene(0, number, SIDE)
+        Image.fromarray(scene.image).save(folder / f"image-{number}.png")
+        write_mask(folder / f"mask-{number}.png", scene.mask, classes)
+    write_manifest(folder, linked_rows(folder, count), classes)
+
+
+def linked_rows(folder: Path, count: int) -> Iterator[Row]:
+    """Rows of training and val images, each with its own file names."""
+    for number in range(2 * count):
+        name = f"{number:012d}"
+        for kind in ("image", "mask"):
+            os.link(folder / f"{kind}-{number % SCENES}.png", folder / f"{kind}s" / f"{name}.png")
+        split = "val" if number >= count else "weak" if number % 6 else "strong"
+        files = f"images/{name}.png", f"masks/{name}.png"
+        yield Row(name, *files, split, (1 + number % 3, 5), SIDE, SIDE, f"{number:032x}")
+
+
+def write_weak_side(root: Path, count: int) -> None:
+    """Seeds, proxies (the true masks serve) and the curves of their training."""
+    for folder in (SEEDS, DSRG, PROXY):
+        (root / folder).mkdir(parents=True)
+    (root / PROXY / "masks").symlink_to((root / DATASET / "masks").resolve())
+    (root / PROXY / "quality.json").write_text(json.dumps({"images": 0}), "utf-8")
+    seeds = np.lib.format.open_memmap(
+        root / SEEDS / "seeds.npy", "w+", np.uint8, shape=(count, GRID, GRID)
+    )
+    seeds[:] = 255
+    seeds.flush()
+    write_history(root / SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
+    columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}
+    write_history(root / DSRG / "history.csv", [{"step": 1, **columns}])
