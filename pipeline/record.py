@@ -33,6 +33,8 @@ def write_record(path: Path, **details: object) -> None:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "device": _device(),
+        "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "packages": {name: _version(name) for name in PACKAGES},
         **details,
     }

@@ -134,6 +134,24 @@ def test_queued_experiments_run(clone: Path) -> None:
     assert stages_run(run("dvc", "queue", "logs", "queued", cwd=clone)) == ["report"]
 
 
+def test_queued_experiments_are_pinned_to_gpus(clone: Path) -> None:
+    """Two GPU numbers, two workers, two experiments: each sees one GPU, and not the same."""
+    for rows in (3, 4):
+        change = f"evaluate.batch_size={rows}"
+        run("dvc", "exp", "run", "--queue", "--name", f"pinned{rows}", "-S", change, cwd=clone)
+    output = run(sys.executable, "-m", "stages.workers", "6", "7", cwd=clone)
+    assert output.splitlines() == ["worker 1: GPU 6", "worker 2: GPU 7"]
+    run("dvc", "queue", "stop", "--wait", cwd=clone)
+    seen = []
+    for rows in (3, 4):
+        run("dvc", "exp", "apply", f"pinned{rows}", cwd=clone)
+        record = json.loads((clone / "data/records/evaluate-dual.json").read_text("utf-8"))
+        seen.append(record["visible_gpus"])
+    assert sorted(seen) == ["6", "7"]
+    run("git", "checkout", "-q", ".", cwd=clone)
+    run("dvc", "checkout", "-q", cwd=clone)
+
+
 def test_a_clone_without_data_knows_that_nothing_is_to_do(clone: Path, tmp_path: Path) -> None:
     """What a CI job asks: does dvc.lock fit code and params?"""
     run("git", "clone", "-q", str(clone), str(tmp_path / "bare"), cwd=tmp_path)
