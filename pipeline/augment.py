@@ -210,6 +210,5 @@ def normalise(images_B3HW: Tensor) -> Tensor:
         normal = torch.addcmul(offset, rows_N3W.float(), gain)
     else:
         normal = torch.empty(rows_N3W.shape)
-        constants = offset.double().numpy(), gain.double().numpy()
-        compiled.normalise_rows(rows_N3W.numpy(), *constants, normal.numpy())
+        compiled.normalise_rows(*(x.numpy() for x in (rows_N3W, offset, gain, normal)))
     return normal.view(B, H, W, 3).permute(0, 3, 1, 2)

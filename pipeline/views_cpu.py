@@ -109,15 +109,12 @@ def gather(source: Bytes, index: NDArray[np.uint32], target: Bytes) -> None:
         target[i] = source[index[i]]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath={"contract"})
 def normalise_rows(
-    bytes_N3P: Bytes,
-    offset_3P: NDArray[np.float64],
-    gain_3P: NDArray[np.float64],
-    normal_N3P: Floats,
+    bytes_N3P: Bytes, offset_3P: Floats, gain_3P: Floats, normal_N3P: Floats
 ) -> None:
-    """Write offset + gain * bytes, rounded once as in torch's fused multiply-add, bit for bit."""
+    """Write offset + gain * bytes, rounded once where the processor can, as torch does it."""
     for row in range(len(bytes_N3P)):
         source, target = bytes_N3P[row], normal_N3P[row]
         for i in range(np.uint64(len(source))):
-            target[i] = np.float32(offset_3P[i] + gain_3P[i] * np.float64(source[i]))
+            target[i] = offset_3P[i] + gain_3P[i] * np.float32(source[i])
