@@ -89,7 +89,8 @@ def random_view(
         masks_HW: indices at the same size, uint8; none, one or several.
         view: side and scales.
         generator: source of the scale, the place and the flip.
-        out: tensors to write into, such as the places of a batch; new ones by default.
+        out: tensors to write into, laid out as below, such as the places of a batch; new ones by
+            default.
 
     Returns:
         image (3, crop, crop), channels last in memory, and masks (crop, crop), uint8.
@@ -114,7 +115,7 @@ def show_image(image_3HW: Tensor, window: Window, canvas_3HW: Tensor) -> None:
         _put(part_3hw, window, colour[:, None, None], canvas_3HW)
     else:
         part_h3w = part_3hw.permute(1, 2, 0).reshape(window.y.shown, -1).numpy()
-        canvas_H3W = canvas_3HW.permute(1, 2, 0).flatten(1).numpy()
+        canvas_H3W = canvas_3HW.permute(1, 2, 0).view(canvas_3HW.shape[1], -1).numpy()
         place = window.x.place, window.y.place, window.flip
         compiled.lay_image(part_h3w, *place, MEAN_COLOUR, canvas_H3W)
 

@@ -186,6 +186,14 @@ def test_a_view_fills_its_place_in_a_batch() -> None:
         assert not masks[::2].any()
 
 
+def test_no_view_is_lost_in_a_copy_of_a_planar_tensor(request: pytest.FixtureRequest) -> None:
+    if "torch" in request.node.name:
+        pytest.skip("torch writes into any layout")
+    planar = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        random_view(planar, view=View(32, 1.0, 1.0), generator=rng(0), out=(planar.clone(),))
+
+
 def test_without_numba_views_are_made_in_torch_and_it_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
