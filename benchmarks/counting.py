@@ -20,14 +20,14 @@ def bincount(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndar
 
 
 def rows() -> Iterator[Row]:
-    """21 and 81 classes, twelve masks of 500 x 375; at last noise, the worst case for runs."""
+    """21 and 81 classes, twelve masks of 500 x 375; at last noise, where no two pixels agree."""
     _, truth = scenes(12)
     for classes in (21, 81):
         prediction = probabilities(truth, classes).argmax(dim=1).byte()
         yield from compare("confusion matrix", truth, prediction, classes, 3.0)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 21, truth.shape, generator=generator, dtype=torch.uint8)
-    yield from compare("confusion matrix of noise", truth, noise, 21, 0.0)
+    yield from compare("confusion matrix of noise", truth, noise, 21, 1.0)
 
 
 def compare(

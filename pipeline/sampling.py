@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pipeline.augment import View, image_tensor, mask_tensor, random_view, stack_images
+from pipeline.augment import View, image_tensor, mask_tensor, random_view
 from pipeline.device import rng
 from pipeline.distributed import world
 from pipeline.images import read_image, read_mask
@@ -115,13 +115,14 @@ class Views:
 
     def __call__(self, samples: Sequence[Decoded]) -> tuple[Tensor, Tensor]:
         """Bytes (B, 3, crop, crop), channels last, and (B, crop, crop)."""
-        images, masks = [], []
-        for *pair, key in samples:
+        size = (len(samples), self.view.crop, self.view.crop)
+        images_BHW3 = torch.empty(*size, 3, dtype=torch.uint8, device=self.device)
+        images_B3HW = images_BHW3.permute(0, 3, 1, 2)
+        masks_BHW = torch.empty(size, dtype=torch.uint8, device=self.device)
+        for (*pair, key), *out in zip(samples, images_B3HW, masks_BHW, strict=True):
             image, mask = (part.to(self.device, non_blocking=True) for part in pair)
-            image, mask = random_view(image, mask, view=self.view, generator=rng(*key))
-            images.append(image)
-            masks.append(mask)
-        return stack_images(images), torch.stack(masks)
+            random_view(image, mask, view=self.view, generator=rng(*key), out=tuple(out))
+        return images_B3HW, masks_BHW
 
 
 def loader(

@@ -1,12 +1,17 @@
 """Random views keep image and mask together; normalisation and warping are what they say."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+from torch import Tensor
 
+from pipeline import augment
 from pipeline.augment import (
     MEAN,
     MEAN_COLOUR,
@@ -26,6 +31,13 @@ Bytes = NDArray[np.uint8]
 COLOURS = np.array(
     [[0, 0, 0], [250, 20, 20], [20, 250, 20], [20, 20, 250], [250, 250, 20]], dtype=np.uint8
 )
+
+
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on what CPUs with numba get and on the torch code of GPUs."""
+    if request.param == "torch":
+        monkeypatch.setattr(augment, "compiled_views", lambda device: None)
 
 
 def rng(*key: int) -> np.random.Generator:
@@ -109,6 +121,86 @@ def test_the_view_is_a_window_resized_by_pillow() -> None:
             canvas = canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         difference = image.permute(1, 2, 0).numpy().astype(int) - np.array(canvas)
         assert np.abs(difference).max() <= 1
+
+
+def view_in_steps(
+    image: Tensor, mask: Tensor, view: View, generator: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """A view by one torch call a step: cut, resample, lay on padding, flip."""
+    scale = generator.uniform(view.scale_min, view.scale_max)
+    window = max(1, round(view.crop / scale))
+    spans = []
+    for length in (image.shape[2], image.shape[1]):
+        if length > window:
+            start = int(generator.integers(length - window + 1))
+            spans.append((slice(start, start + window), slice(0, view.crop)))
+        else:
+            shown = min(view.crop, max(1, round(length * scale)))
+            place = int(generator.integers(view.crop - shown + 1))
+            spans.append((slice(0, length), slice(place, place + shown)))
+    (x_from, x_to), (y_from, y_to) = spans
+    size = (y_to.stop - y_to.start, x_to.stop - x_to.start)
+    part = image[None, :, y_from, x_from].contiguous(memory_format=torch.channels_last)
+    colours = torch.tensor(MEAN_COLOUR, dtype=torch.uint8)[:, None, None]
+    shown_image = colours.repeat(1, view.crop, view.crop)
+    resized = F.interpolate(part, size=size, mode="bilinear", antialias=True)
+    shown_image[:, y_to, x_to] = resized[0]
+    shown_mask = torch.full((view.crop, view.crop), IGNORE, dtype=torch.uint8)
+    labels = mask[y_from, x_from][None, None]
+    shown_mask[y_to, x_to] = F.interpolate(labels, size=size, mode="nearest-exact")[0, 0]
+    flip = generator.integers(2)
+    return (shown_image.flip(-1), shown_mask.flip(-1)) if flip else (shown_image, shown_mask)
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 90), (90, 1), (3, 2), (31, 20), (48, 48), (97, 61), (250, 188)]
+)
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (0.2, 0.99), (1.01, 3.0), (0.5, 1.5)])
+@pytest.mark.parametrize("planar", [False, True])
+def test_a_view_is_that_of_single_steps_byte_for_byte(
+    size: tuple[int, int], scales: tuple[float, float], planar: bool
+) -> None:
+    noise = rng(*size).integers(0, 256, (size[1], size[0], 4)).astype(np.uint8)
+    image = image_tensor(Image.fromarray(np.ascontiguousarray(noise[..., :3])))
+    image = image.contiguous() if planar else image
+    mask = torch.from_numpy(noise[..., 3])
+    for key in range(25):
+        view = View(48 - key % 3, *scales)
+        made = random_view(image, mask, view=view, generator=rng(key))
+        expected = view_in_steps(image, mask, view, rng(key))
+        assert torch.equal(made[0], expected[0])
+        assert torch.equal(made[1], expected[1])
+
+
+def test_a_view_fills_its_place_in_a_batch() -> None:
+    mask = blocks(60, 44)
+    pair, view = (image_tensor(painted(mask)), mask_tensor(mask)), View(32, 0.3, 2.0)
+    images = torch.zeros(3, 32, 32, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
+    masks = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    for key in range(12):
+        random_view(*pair, view=view, generator=rng(key), out=(images[1], masks[1]))
+        image, labels = random_view(*pair, view=view, generator=rng(key))
+        assert torch.equal(images[1], image)
+        assert torch.equal(masks[1], labels)
+        assert not images[::2].any()
+        assert not masks[::2].any()
+
+
+def test_no_view_is_lost_in_a_copy_of_a_planar_tensor(request: pytest.FixtureRequest) -> None:
+    if "torch" in request.node.name:
+        pytest.skip("torch writes into any layout")
+    planar = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        random_view(planar, view=View(32, 1.0, 1.0), generator=rng(0), out=(planar.clone(),))
+
+
+def test_without_numba_views_are_made_in_torch_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pipeline.views_cpu", None)
+    monkeypatch.delattr("pipeline.views_cpu", raising=False)
+    with pytest.warns(UserWarning, match="numba is not installed"):
+        assert augment._views_cpu.__wrapped__() is None
 
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 1.6])
@@ -209,6 +301,13 @@ def test_normalise_follows_imagenet() -> None:
     for b, c, y, x in np.ndindex(2, 3, 4, 5):
         expected = (int(images[b, c, y, x]) / 255 - MEAN[c]) / STD[c]
         assert float(normal[b, c, y, x]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_normalise_is_one_fused_multiply_add_byte_for_byte() -> None:
+    images = torch.arange(256, dtype=torch.uint8).repeat(2, 3, 1, 1)
+    std, mean = torch.tensor(STD)[:, None, None], torch.tensor(MEAN)[:, None, None]
+    expected = torch.addcmul(-mean / std, images.float(), 1.0 / (255.0 * std))
+    assert torch.equal(normalise(images), expected)
 
 
 def test_warp_ignores_the_aspect_ratio() -> None:

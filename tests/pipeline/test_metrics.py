@@ -1,23 +1,33 @@
 """Scores against a double loop, torchmetrics and hand-made numbers."""
 
 import math
+import sys
 import warnings
 
 import numpy as np
 import pytest
 import torch
 
+from pipeline import metrics
 from pipeline.manifest import IGNORE
 from pipeline.metrics import (
     Counts,
     class_accuracy,
     class_iou,
+    compiled_counting,
     confusion_matrix,
     mean_and_sd,
     summarise,
 )
 
 CLASSES = 6
+
+
+@pytest.fixture(params=["compiled", "numpy"], autouse=True)
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on the compiled pass and on what stands in for it without numba."""
+    if request.param == "numpy":
+        monkeypatch.setattr(metrics, "compiled_counting", lambda: None)
 
 
 def random_pair(seed: int = 0, absent: tuple[int, ...] = ()) -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,12 +71,59 @@ def test_confusion_matrix_matches_a_double_loop(seed: int) -> None:
     assert counts[:, CLASSES].sum() > 0
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.uint16, torch.int64])
 def test_any_integer_type(dtype: torch.dtype) -> None:
     truth, prediction = random_pair()
     prediction[0, :2] = IGNORE
     counts = confusion_matrix(truth.to(dtype), prediction.to(dtype), CLASSES)
     np.testing.assert_array_equal(counts, slow_confusion(truth, prediction))
+
+
+@pytest.mark.parametrize("index", [CLASSES, 254])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_a_truth_past_the_classes_is_named(index: int, dtype: torch.dtype) -> None:
+    truth, prediction = random_pair()
+    truth[1, 3, 5] = index
+    with pytest.raises(ValueError, match=f"class index {index}, but there are only 6 classes"):
+        confusion_matrix(truth.to(dtype), prediction, CLASSES)
+
+
+@pytest.mark.parametrize("index", [-1, 256, 256 + IGNORE, 2**40])
+def test_no_index_wraps_into_a_byte(index: int) -> None:
+    """256 is not class 0, nor -1 ignored: neither fits into a byte."""
+    truth, prediction = torch.tensor([0, 1, 1]), torch.tensor([0, index, 1])
+    assert confusion_matrix(truth, prediction, 2).tolist() == [[1, 0, 0], [0, 1, 1]]
+    with pytest.raises(ValueError, match=f"class index {index}, but"):
+        confusion_matrix(prediction, truth, 2)
+
+
+def test_masks_of_two_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"truth \(40,\), but prediction \(39,\)"):
+        confusion_matrix(torch.zeros(40), torch.zeros(39), 2)
+
+
+def test_predictions_past_the_classes_are_wrong() -> None:
+    truth = torch.tensor([0, 1, 1, IGNORE], dtype=torch.uint8)
+    prediction = torch.tensor([2, 254, 1, 7], dtype=torch.uint8)
+    assert confusion_matrix(truth, prediction, 2).tolist() == [[0, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("start", range(3))
+def test_words_of_eight_that_start_and_end_anywhere(start: int) -> None:
+    generator = np.random.default_rng(start)
+    pair = generator.integers(0, CLASSES, (2, 300)).repeat(generator.integers(1, 40, 300), axis=1)
+    truth, prediction = torch.from_numpy(pair.astype(np.uint8))
+    truth[truth == 5] = IGNORE
+    for length in range(40):
+        part = slice(start, len(truth) - length)
+        counts = confusion_matrix(truth[part], prediction[part], CLASSES)
+        np.testing.assert_array_equal(counts, slow_confusion(truth[part], prediction[part]))
+
+
+def test_without_numba_numpy_counts_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pipeline.counting_cpu", None)
+    with pytest.warns(UserWarning, match="numba is not installed"):
+        assert compiled_counting.__wrapped__() is None
 
 
 def test_255_classes_do_not_run_into_the_ignored_index() -> None:
