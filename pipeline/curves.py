@@ -1,6 +1,7 @@
 """Training curves: history.csv always, DVCLive's files beside it where DVCLive is installed."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,11 +16,13 @@ class Curves:
     are left out, with nothing lost from history.csv, where the package is not there.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        """Log into `folder`; None: nothing is written."""
+    def __init__(self, folder: Path | None, rows: Sequence[dict[str, float]] = ()) -> None:
+        """Log into `folder`, first what an earlier process logged; None: nothing is written."""
         self.folder = folder
         self.rows: list[dict[str, float]] = []
         self._live = _open_live(folder / "live") if folder else None
+        for row in rows:
+            self.log(int(row["step"]), **{key: row[key] for key in row if key != "step"})
 
     def log(self, step: int, **values: float) -> None:
         """Add values of one step, if any; several calls for one step share a row."""

@@ -3,8 +3,10 @@
 Shape legend: B batch, C classes with background at 0, K channels, H W image, h w grid.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,11 @@ from torch import Tensor, nn
 
 from pipeline.augment import normalise
 from pipeline.backbones import Backbone, Geometry, build_backbone, he_init
+from pipeline.checkpoint import Checkpoints, Learner, key_of
 from pipeline.crf import CrfWeights, dense_crf
 from pipeline.device import pick_device, seed_everything
 from pipeline.distributed import world
-from pipeline.engine import Forward, fit, history, prepare, share_of
+from pipeline.engine import Forward, prepare, share_of, train_to_end
 from pipeline.growing import UNSEEDED, grow
 from pipeline.history import write_history
 from pipeline.lattice import lattice_crf
@@ -28,8 +31,7 @@ from pipeline.manifest import Manifest
 from pipeline.network import downsample
 from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Crf, Dsrg, Params
-from pipeline.progress import track
-from pipeline.start import plain_state, start_weights
+from pipeline.start import plain_state, start_files, start_weights
 from pipeline.tagged import Tagged, TaggedImages
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
@@ -115,10 +117,17 @@ def train_dsrg(
     steps, batch_size = dsrg.optimiser.iterations, dsrg.optimiser.batch_size
     forward = prepare(network, params.engine, batch_size)
     optimiser = caffe_optimiser(network, dsrg.optimiser)
-    schedule = caffe_schedule(optimiser, dsrg.optimiser)
+    learner = Learner(network, optimiser, caffe_schedule(optimiser, dsrg.optimiser))
+    files = [*start_files(params), manifest.folder / "manifest.csv"]
+    key = key_of(params, files, hashlib.sha256(np.ascontiguousarray(seeds_Nhw).data).hexdigest())
     weights = crf_weights(dsrg.crf, len(manifest.classes))
-    batches = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw).batches(
-        batch_size=batch_size, steps=steps, seed=params.seed, workers=params.engine.workers
+    images = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw)
+    batches = partial(
+        images.batches,
+        batch_size=batch_size,
+        steps=steps,
+        seed=params.seed,
+        workers=params.engine.workers,
     )
     share = share_of("dsrg.optimiser.batch_size", batch_size) / batch_size
 
@@ -129,8 +138,14 @@ def train_dsrg(
         terms = share * terms
         return terms[0] + terms[1], terms
 
-    shown = track(fit(optimiser, schedule, batches, losses), "dsrg: train", steps)
-    rows = history(shown, ("seeding", "boundary", "seeded", "grown"), steps)
+    rows = train_to_end(
+        Checkpoints("dsrg", key, learner),
+        batches,
+        losses,
+        names=("seeding", "boundary", "seeded", "grown"),
+        steps=steps,
+        what="dsrg: train",
+    )
     if world().leads:
         save_file(plain_state(network), folder / "network.safetensors")
         write_history(folder / "history.csv", rows)

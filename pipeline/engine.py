@@ -9,27 +9,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pipeline.checkpoint import Checkpoints, Learner, Rows
 from pipeline.device import pick_device
 from pipeline.distributed import total, world
 from pipeline.errors import UserError
 from pipeline.layers import Dropout
 from pipeline.params import Engine
+from pipeline.progress import track
 
 Batch = TypeVar("Batch")
 Forward = Callable[..., Tensor]
 
 
 def fit(
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    batches: Iterable[Batch],
-    losses: Callable[[Batch], tuple[Tensor, Tensor]],
+    learner: Learner, batches: Iterable[Batch], losses: Callable[[Batch], tuple[Tensor, Tensor]]
 ) -> Iterator[Tensor]:
     """One optimiser step a batch.
 
     Args:
-        optimiser: over the network's parameters.
-        schedule: of its rates; steps after every batch.
+        learner: network, optimiser, and the schedule of its rates.
         batches: this process's shares of the batches.
         losses: from a batch to this process's share of the loss (a scalar) and of whatever is to
             be logged (a vector); summed over the processes they are the whole batch's.
@@ -39,10 +37,10 @@ def fit(
     """
     for batch in batches:
         loss, shown_T = losses(batch)
-        optimiser.zero_grad(set_to_none=True)
+        learner.optimiser.zero_grad(set_to_none=True)
         (loss * world().size).backward()  # DistributedDataParallel takes the mean of gradients
-        optimiser.step()
-        schedule.step()
+        learner.optimiser.step()
+        learner.schedule.step()
         yield shown_T.detach()
 
 
@@ -65,10 +63,36 @@ def logged(
         sums_T.zero_()
 
 
-def history(shown: Iterable[Tensor], names: tuple[str, ...], steps: int) -> list[dict[str, float]]:
-    """Train to the end; fifty rows of step and named means."""
-    rows = logged(shown, names, max(1, steps // 50))
-    return [{"step": step, **row} for step, row in enumerate(rows, start=1) if row]
+def train_to_end(
+    saved: Checkpoints,
+    batches: Callable[[int], Iterable[Batch]],
+    losses: Callable[[Batch], tuple[Tensor, Tensor]],
+    *,
+    names: tuple[str, ...],
+    steps: int,
+    what: str,
+) -> Rows:
+    """Train from the last checkpoint on, if there is one, to the last step.
+
+    Args:
+        saved: the checkpoints of a learner.
+        batches: from the number of steps done to the batches that are left.
+        losses: as in `fit`.
+        names: of what `losses` has logged.
+        steps: of the whole training.
+        what: name of the progress bar.
+
+    Returns:
+        about fifty rows of step and named means.
+    """
+    done, rows = saved.resume()
+    shown = track(fit(saved.learner, batches(done), losses), what, steps - done)
+    for step, means in enumerate(logged(shown, names, max(1, steps // 50)), start=done + 1):
+        if means:
+            rows.append({"step": step, **means})
+            saved.offer(step, rows)
+    saved.clear()
+    return rows
 
 
 def prepare(network: nn.Module, engine: Engine, batch_size: int) -> Forward:

@@ -12,6 +12,7 @@ PROXY = DATA / "proxy"  # proxy: masks/<id>.png, quality.json, quality.csv
 SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
 MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv, live/}
 PREDICTIONS = DATA / "predictions"  # evaluate: <variant>/<id>.png
+CHECKPOINTS = DATA / "checkpoints"  # seeds, dsrg, train: to go on from, gone when they are done
 RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds
 RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}, kept in git
 REPORT = Path("report")  # report: index.html

@@ -41,13 +41,24 @@ class BatchPlan(Sampler[list[Item]]):
     gets every so-manieth item of each part; their order and random keys stay those of the whole.
     """
 
-    def __init__(self, counts: Sequence[int], sizes: Sequence[int], steps: int, seed: int) -> None:
-        """Plan `steps` batches with `sizes[i]` items of the stream that has `counts[i]`."""
+    def __init__(
+        self,
+        counts: Sequence[int],
+        sizes: Sequence[int],
+        steps: int,
+        seed: int,
+        done: int = 0,
+    ) -> None:
+        """Plan `steps` batches with `sizes[i]` items of the stream that has `counts[i]`.
+
+        The first `done` of them are left out.
+        """
         self.counts, self.sizes, self.steps, self.seed = counts, sizes, steps, seed
+        self.done = done
 
     def __len__(self) -> int:
         """Number of batches."""
-        return self.steps
+        return self.steps - self.done
 
     def __iter__(self) -> Iterator[list[Item]]:
         """Yield the batches in order."""
@@ -60,7 +71,8 @@ class BatchPlan(Sampler[list[Item]]):
                 ]
                 for stream, size in enumerate(self.sizes)
             ]
-            yield [item for part in parts for item in world().share(part)]
+            if step >= self.done:
+                yield [item for part in parts for item in world().share(part)]
 
 
 class Memory:
@@ -128,13 +140,18 @@ class Views:
 def loader(
     dataset: Dataset[Any], plan: BatchPlan, workers: int, collate: Callable[[list[Any]], Any]
 ) -> DataLoader[Any]:
-    """Load the batches of a plan in `workers` processes; 0: in this one."""
+    """Load the batches of a plan in `workers` processes; 0: in this one.
+
+    The loader gets a generator of its own: torch's common one is dropout's, and must not depend on
+    how often a training was taken up again.
+    """
     return DataLoader(
         dataset,
         batch_sampler=plan,
         num_workers=workers,
         collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),
     )
 
 
@@ -148,13 +165,16 @@ def batches(
     classes: int,
     workers: int,
     device: torch.device,
+    done: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of bytes on `device`, (B, 3, crop, crop) and (B, crop, crop), stream after stream.
+
+    The first `done` of the `steps` are left out.
 
     On a GPU the workers only decode: views are cut on the device, in the order of the batches.
     """
     images = LabelledImages(streams, classes)
-    plan = BatchPlan([len(stream) for stream in streams], sizes, steps, seed)
+    plan = BatchPlan([len(stream) for stream in streams], sizes, steps, seed, done)
     views = Views(view, device)
     if device.type == "cpu":
         yield from loader(images, plan, workers, views)

@@ -1,5 +1,6 @@
 """Stage seeds: train the classification network on tags, write seeds for every training image."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from pipeline.cam import (
     maps_and_saliency,
     place_seeds,
 )
+from pipeline.checkpoint import Checkpoints, Learner, key_of
 from pipeline.device import pick_device, seed_everything
 from pipeline.distributed import total_array, world
-from pipeline.engine import fit, history, prepare, share_of
+from pipeline.engine import prepare, share_of, train_to_end
 from pipeline.errors import UserError, need
 from pipeline.growing import UNSEEDED
 from pipeline.history import write_history
@@ -64,10 +66,16 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
     steps, batch_size = cam.optimiser.iterations, cam.optimiser.batch_size
     forward = prepare(network, params.engine, batch_size)
     optimiser = caffe_optimiser(network, cam.optimiser)
-    schedule = caffe_schedule(optimiser, cam.optimiser)
+    learner = Learner(network, optimiser, caffe_schedule(optimiser, cam.optimiser))
+    key = key_of(params, [manifest.folder / "manifest.csv"])
     view = View(cam.image_size, cam.scale_min, cam.scale_max)
-    batches = TaggedImages(manifest, manifest.train(), cam.image_size, view=view).batches(
-        batch_size=batch_size, steps=steps, seed=params.seed, workers=params.engine.workers
+    images = TaggedImages(manifest, manifest.train(), cam.image_size, view=view)
+    batches = partial(
+        images.batches,
+        batch_size=batch_size,
+        steps=steps,
+        seed=params.seed,
+        workers=params.engine.workers,
     )
     share = share_of("cam.optimiser.batch_size", batch_size) / batch_size
 
@@ -79,8 +87,14 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
         right = share * 100 * ((scores_BC > 0) == (target_BC > 0)).float().mean()
         return loss, torch.stack([loss, right])
 
-    shown = track(fit(optimiser, schedule, batches, losses), "seeds: classify", steps)
-    rows = history(shown, ("loss", "tag_accuracy"), steps)
+    rows = train_to_end(
+        Checkpoints("seeds", key, learner),
+        batches,
+        losses,
+        names=("loss", "tag_accuracy"),
+        steps=steps,
+        what="seeds: classify",
+    )
     return network.eval(), rows
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError, need
 from pipeline.params import Params
-from pipeline.paths import SEEDS
+from pipeline.paths import SEEDS, resolve_user_path
 
 CLASSIFIER = "classifier.safetensors"
 
@@ -22,6 +22,12 @@ def start_weights(params: Params) -> str:
     if params.backbone_weights == "classifier":
         return str((SEEDS / CLASSIFIER).resolve())
     return params.backbone_weights
+
+
+def start_files(params: Params) -> list[Path]:
+    """The files that `start_weights` names; none for `none` and `imagenet`."""
+    path = resolve_user_path(start_weights(params))
+    return [path] if path.is_file() else []
 
 
 def plain_state(network: nn.Module) -> dict[str, Tensor]:

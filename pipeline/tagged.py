@@ -60,10 +60,10 @@ class TaggedImages(Dataset[Tagged]):
         return image
 
     def batches(
-        self, *, batch_size: int, steps: int, seed: int, workers: int = 0
+        self, done: int = 0, *, batch_size: int, steps: int, seed: int, workers: int = 0
     ) -> Iterator[Tagged]:
-        """Random training batches, the same for the same seed."""
-        plan = BatchPlan([len(self.rows)], [batch_size], steps, seed)
+        """Random training batches, the same for the same seed; the first `done` are left out."""
+        plan = BatchPlan([len(self.rows)], [batch_size], steps, seed, done)
         yield from loader(self, plan, workers, collate)
 
 

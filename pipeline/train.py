@@ -3,6 +3,7 @@
 Shape legend: B batch, C classes, H W image, h w grid.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from pipeline.augment import View, normalise
 from pipeline.build import build_network
+from pipeline.checkpoint import Checkpoints, Learner, key_of
 from pipeline.curves import Curves
 from pipeline.device import pick_device, seed_everything
 from pipeline.distributed import world
@@ -25,8 +27,8 @@ from pipeline.params import Params
 from pipeline.paths import PROXY
 from pipeline.plan import Plan, stream_pairs
 from pipeline.progress import track
-from pipeline.sampling import batches
-from pipeline.start import plain_state, start_weights
+from pipeline.sampling import Pair, batches
+from pipeline.start import plain_state, start_files, start_weights
 
 
 def total_steps(params: Params, weak_images: int) -> tuple[int, int]:
@@ -67,9 +69,13 @@ def train_network(
     optimiser = paper_adam(network, train)
     steps, decay_step = total_steps(params, len(plan.weak))
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
+    learner, streams = Learner(network, optimiser, schedule), stream_pairs(manifest, plan, proxies)
+    key = training_key(params, manifest, plan, streams)
+    saved = Checkpoints(f"train-{plan.variant}-{seed}", key, learner)
+    done, rows = saved.resume()
     sizes = tuple(train.batch_size // len(plan.streams) for _ in plan.streams)
     data = batches(
-        stream_pairs(manifest, plan, proxies),
+        streams,
         sizes,
         steps=steps,
         seed=seed,
@@ -77,6 +83,7 @@ def train_network(
         classes=classes,
         workers=params.engine.workers,
         device=pick_device(),
+        done=done,
     )
     own_sizes = tuple(share_of("train.batch_size", size) for size in sizes)
 
@@ -87,16 +94,27 @@ def train_network(
         loss = segmentation_loss(logits_BCHW, masks_BHW.long(), own_sizes)
         return loss, loss[None]
 
-    shown = logged(fit(optimiser, schedule, data, losses), ("loss",), max(1, steps // 100))
+    shown = logged(fit(learner, data, losses), ("loss",), max(1, steps // 100))
     validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
-    with Curves(folder if world().leads else None) as curves:
+    with Curves(folder if world().leads else None, rows) as curves:
         what = f"train: {plan.variant} seed {seed}"
-        for step, entry in enumerate(track(shown, what, steps), start=1):
-            curves.log(step, **entry)
+        for step, means in enumerate(track(shown, what, steps - done), start=done + 1):
+            curves.log(step, **means)
             if step in validate_at:
                 confusion = confusion_of(network, manifest, params.evaluate.batch_size)
                 curves.log(step, val_miou=summarise(confusion)["miou"])
                 network.train()
+            if means:
+                saved.offer(step, curves.rows)
         if world().leads:
             save_file(plain_state(network), folder / "network.safetensors")
+        saved.clear()
         return curves.last()
+
+
+def training_key(
+    params: Params, manifest: Manifest, plan: Plan, streams: Sequence[Sequence[Pair]]
+) -> str:
+    """What the checkpoints of a training belong to: its params, its plan, its images and masks."""
+    masks = [mask for stream in streams for _, mask in stream]
+    return key_of(params, [*start_files(params), manifest.folder / "manifest.csv", *masks], plan)

@@ -178,6 +178,27 @@ def test_a_killed_worker_ends_the_run_with_a_message(two: Path, victim: int) -> 
     assert (two / "data/models/dual/0/network.safetensors").read_bytes() == before
 
 
+def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(two: Path) -> None:
+    """A checkpoint at every row and a kill in between; then the same command again."""
+    code = "import runpy, sys; import pipeline.checkpoint as c; c.EVERY = 0.0\n"
+    code += "sys.argv = ['train', 'dual', '0']; "
+    code += "runpy.run_module('stages.train', run_name='__main__')"
+    write_params(two / "params.yaml", **{"train.iterations": 300})
+    stage("train", two, "dual", "0")
+    whole = {path.name: path.read_bytes() for path in (two / "data/models/dual/0").glob("*.*")}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=two, env=ENV)
+    while len(list((two / "data/checkpoints").rglob("*.pt"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    done = run(*TRAINING, cwd=two)
+    assert "goes on after step" in done.stderr
+    files = {path.name: path.read_bytes() for path in (two / "data/models/dual/0").glob("*.*")}
+    assert files == whole
+    assert not list((two / "data/checkpoints").iterdir())
+
+
 @pytest.mark.skipif(not Path("/proc").exists(), reason="wants Linux's /proc")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_go_with_their_launcher(two: Path, sent: signal.Signals) -> None:
