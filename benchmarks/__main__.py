@@ -16,7 +16,18 @@ from rich.table import Table
 from benchmarks.timing import Row
 from pipeline.atomic import whole_file
 
-MODULES = ("growing", "crf", "counting", "loading", "steps", "starting", "growth", "memory")
+MODULES = (
+    "growing",
+    "crf",
+    "counting",
+    "loading",
+    "steps",
+    "starting",
+    "growth",
+    "memory",
+    "share",
+    "folders",
+)
 LATEST = Path("benchmarks/latest.json")
 
 Names = Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(MODULES)}.")]
