@@ -18,7 +18,7 @@ from pipeline.atomic import whole_file
 
 MODULES = (
     *("growing", "crf", "counting", "loading", "steps", "training", "recipes"),
-    *("starting", "growth", "memory", "whole_run"),
+    *("starting", "growth", "memory", "share", "folders", "whole_run"),
 )
 LATEST = Path("benchmarks/latest.json")
 

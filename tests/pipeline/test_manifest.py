@@ -1,5 +1,7 @@
 """The manifest survives a round trip and refuses what later stages could not use."""
 
+import csv
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +74,38 @@ def test_unknown_tag(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text(text.replace("Hündin", "Katze"), encoding="utf-8")
     with pytest.raises(UserError, match="'c' has the tag 'Katze'"):
         read_manifest(tmp_path, tmp_path)
+
+
+def test_rows_share_what_is_equal_and_hold_nothing_else(tmp_path: Path) -> None:
+    """A hundred thousand rows stay in memory; see benchmarks/memory.py."""
+    write_manifest(tmp_path, [replace(ROWS[0], id=f"{i}", width=640) for i in range(2)], CLASSES)
+    one, two = read_manifest(tmp_path, tmp_path).rows
+    assert one.tags is two.tags
+    assert one.split is two.split
+    assert one.width is two.width
+    assert not hasattr(one, "__dict__")
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_reading_leaves_the_garbage_collector_as_it_was(tmp_path: Path, collecting: bool) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    was_on = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        read_manifest(tmp_path, tmp_path)
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if was_on else gc.disable)()
+
+
+def test_columns_are_found_by_name(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    path = tmp_path / "manifest.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = [[*reversed(cells), "more"] for cells in csv.reader(file)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(lines)
+    assert read_manifest(tmp_path, tmp_path).rows == ROWS
 
 
 def test_nothing_there(tmp_path: Path) -> None:
