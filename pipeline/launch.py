@@ -52,7 +52,7 @@ def root_cause(error: ChildFailedError) -> tuple[int, ProcessFailure]:
 def explain(failed: tuple[int, ProcessFailure], processes: int) -> str:
     """One message for one failed process."""
     rank, failure = failed
-    again = "nothing half-written is kept; the same command runs the stage again"
+    again = "the same command goes on from the last checkpoint, if there is one"
     if failure.exitcode < 0:
         name = signal.Signals(-failure.exitcode).name
         return f"process {rank} of {processes} was killed by {name}, the others stopped: {again}"

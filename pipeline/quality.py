@@ -57,11 +57,12 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
         proxy = read_mask(proxy_path(rows[i].id, folder), classes)
         cam_HW = cam_mask(upsample_map(maps_Chw, truth, params, network), rows[i].tags,
                           params.cam.foreground)  # fmt: skip
+        true_HW = mask_tensor(truth)
         seeds_hw = torch.from_numpy(np.array(seeds_Nhw[i]))
         pairs = {
             "seed": (on_grid(truth, seeds_hw, params, network), seeds_hw),
-            "cam": (mask_tensor(truth), cam_HW.cpu()),
-            "proxy": (mask_tensor(truth), mask_tensor(proxy)),
+            "cam": (true_HW, cam_HW.cpu()),
+            "proxy": (true_HW, mask_tensor(proxy)),
         }
         for kind, (true, given) in pairs.items():
             totals[kind] += confusion_matrix(true, given, classes)

@@ -90,8 +90,9 @@ class Memory:
         if key in self.kept:
             return self.kept[key]
         tensors = read()
-        self.room -= sum(tensor.nbytes for tensor in tensors)
-        if self.room > 0:
+        size = sum(tensor.nbytes for tensor in tensors)
+        if size <= self.room:
+            self.room -= size
             self.kept[key] = tensors
         return tensors
 

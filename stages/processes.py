@@ -17,12 +17,17 @@ def start(engine: "Engine") -> AbstractContextManager["World"]:
 
     Where it does, this very command runs in so many processes and this one leaves when they are
     done. Under torchrun the processes are there already, and `engine.processes` is not looked at.
+    A process that is alone takes one GPU for itself.
     """
     if engine.processes > 1 and "RANK" not in os.environ:
         from pipeline.launch import launch
 
         launch(sys.modules["__main__"].__spec__.name, sys.argv[1:], engine.processes)  # type: ignore[union-attr]
         raise typer.Exit
+    if "RANK" not in os.environ:
+        from pipeline.gpus import claim_gpu
+
+        claim_gpu()
     from pipeline.device import use_tf32
     from pipeline.distributed import joined
 

@@ -9,7 +9,17 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks import folders, growth, growth_curve, limits, memory, recipes, share, whole_run
+from benchmarks import (
+    folders,
+    growth,
+    growth_curve,
+    limits,
+    markdown,
+    memory,
+    recipes,
+    share,
+    whole_run,
+)
 from benchmarks.timing import Row, in_turns
 from pipeline.params import Engine, load_params
 from tests.settings import small_params
@@ -165,3 +175,10 @@ def test_the_main_run_trains_on_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_limits_are_rates() -> None:
     assert limits.memory_rate("cpu") > 1e8
     assert limits.matrix_rate("cpu", torch.float32) > 1e8
+
+
+def test_the_page_shows_the_last_measurement() -> None:
+    """docs/benchmarks.md is written from latest.json, not by hand."""
+    entries = json.loads(Path("benchmarks/latest.json").read_text("utf-8"))
+    text = Path("docs/benchmarks.md").read_text("utf-8")
+    assert markdown.table(entries) in text

@@ -22,7 +22,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What each of two processes found."""
     folder = tmp_path_factory.mktemp("two")
     code = f"from pipeline.launch import launch; launch('tests.in_two', [{str(folder)!r}], 2)"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
     names = sorted(path.read_text("utf-8") for path in (folder / "shared").iterdir())
     assert names == [".shared.part"] * 2
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]

@@ -1,0 +1,90 @@
+"""Where a training step's time goes: python -m benchmarks.step_profile prints two tables.
+
+One of the default run (params.yaml, rendered scenes), one of VGG16 at its benchmark's size.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from benchmarks.training import dual_step
+from pipeline.augment import View, normalise
+from pipeline.backbones import build_backbone
+from pipeline.datasets.rendered import prepare
+from pipeline.device import pick_device
+from pipeline.engine import prepare as prepare_network
+from pipeline.losses import segmentation_loss
+from pipeline.manifest import read_manifest, write_manifest
+from pipeline.network import DualBranchNet, upsample
+from pipeline.optim import paper_adam
+from pipeline.params import Engine, Params, load_params
+from pipeline.sampling import batches
+
+STEPS = 10
+
+
+def default_steps(params: Params, folder: Path) -> Callable[[], object]:
+    """A function that takes one step of `dual` as params.yaml has it, data included."""
+    rows, classes = prepare(folder, folder, params)
+    write_manifest(folder, rows, classes)
+    manifest = read_manifest(folder, folder)
+    train = params.train
+    sizes = (train.batch_size // 2,) * 2
+    pairs = [[(manifest.path(r.image), manifest.path(r.mask)) for r in manifest.of(split)]
+             for split in ("strong", "weak")]  # fmt: skip
+    data = iter(batches(pairs, sizes, steps=1000, seed=0, classes=len(classes), workers=0,
+                        view=View(train.crop, train.scale_min, train.scale_max),
+                        device=pick_device()))  # fmt: skip
+    network = DualBranchNet(
+        build_backbone(params.backbone, "none"), len(classes),
+        neck_n=params.neck_n, width=train.neck_width, dilation=train.neck_dilation,
+    )  # fmt: skip
+    forward = prepare_network(network, params.engine, train.batch_size)
+    optimiser = paper_adam(network, train)
+
+    def step() -> None:
+        with record_function("data: views of decoded images"):
+            images, masks = next(data)
+        with record_function("normalise"):
+            normal = normalise(images)
+        with record_function("forward"):
+            size = (train.crop, train.crop)
+            logits = upsample(forward(normal, sizes), size, network.backbone.geometry)
+        with record_function("loss"):
+            loss = segmentation_loss(logits, masks.long(), sizes)
+        optimiser.zero_grad(set_to_none=True)
+        with record_function("backward"):
+            loss.backward()
+        with record_function("optimiser"):
+            optimiser.step()
+
+    return step
+
+
+def table(step: Callable[[], object]) -> str:
+    """Operators of ten steps by their own time."""
+    for _ in range(3):
+        step()
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        for _ in range(STEPS):
+            step()
+    return str(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=18))
+
+
+def main() -> None:
+    """Print both tables."""
+    params = load_params(Path("params.yaml"))
+    with tempfile.TemporaryDirectory() as folder:
+        typer.echo(f"{STEPS} steps of the default dual\n")
+        typer.echo(table(default_steps(params, Path(folder))))
+    for precision in ("fp32", "bf16"):
+        engine = Engine(processes=1, workers=0, precision=precision, tf32=False, compile=False)
+        typer.echo(f"{STEPS} steps of VGG16 dual, {precision}\n")
+        typer.echo(table(dual_step(engine)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
