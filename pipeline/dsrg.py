@@ -4,9 +4,8 @@ Shape legend: B batch, C classes with background at 0, K channels, H W image, h 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -111,39 +110,21 @@ def train_dsrg(
     Returns:
         seeded share before and after growing (percent) and the loss, over the last tenth.
     """
-    dsrg, device = params.dsrg, pick_device()
+    dsrg = params.dsrg
     seed_everything(params.seed, 2)
     network = build_dsrg(params, len(manifest.classes), start_weights(params))
-    steps, batch_size = dsrg.optimiser.iterations, dsrg.optimiser.batch_size
-    forward = prepare(network, params.engine, batch_size)
+    losses = growing_losses(network, params, len(manifest.classes))
     optimiser = caffe_optimiser(network, dsrg.optimiser)
     learner = Learner(network, optimiser, caffe_schedule(optimiser, dsrg.optimiser))
     files = [*start_files(params), manifest.folder / "manifest.csv"]
     key = key_of(params, files, hashlib.sha256(np.ascontiguousarray(seeds_Nhw).data).hexdigest())
-    weights = crf_weights(dsrg.crf, len(manifest.classes))
     images = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw)
-    batches = partial(
-        images.batches,
-        batch_size=batch_size,
-        steps=steps,
-        seed=params.seed,
-        workers=params.engine.workers,
-    )
-    share = share_of("dsrg.optimiser.batch_size", batch_size) / batch_size
-
-    def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
-        images_B3HW, tags_BC, seeds_Bhw = (part.to(device) for part in batch)
-        geometry = network.backbone.geometry
-        terms = dsrg_terms(forward, geometry, images_B3HW, tags_BC, seeds_Bhw, dsrg, weights)
-        terms = share * terms
-        return terms[0] + terms[1], terms
-
     rows = train_to_end(
         Checkpoints("dsrg", key, learner),
-        batches,
+        images.batches(dsrg.optimiser, seed=params.seed, workers=params.engine.workers),
         losses,
         names=("seeding", "boundary", "seeded", "grown"),
-        steps=steps,
+        steps=dsrg.optimiser.iterations,
         what="dsrg: train",
     )
     if world().leads:
@@ -151,6 +132,30 @@ def train_dsrg(
         write_history(folder / "history.csv", rows)
     last = rows[-max(1, len(rows) // 10) :]
     return {key: float(np.mean([row[key] for row in last])) for key in rows[0] if key != "step"}
+
+
+def growing_losses(
+    network: DsrgNet, params: Params, classes: int
+) -> Callable[[Tagged], tuple[Tensor, Tensor]]:
+    """Make a network ready to train; both losses of a batch, whose seeds grow on the way.
+
+    Returns:
+        function from images, tags and seeds to this process's share of the loss to minimise and of
+        the four terms to log (`dsrg_terms`).
+    """
+    dsrg, device, geometry = params.dsrg, pick_device(), network.backbone.geometry
+    weights = crf_weights(dsrg.crf, classes)
+    batch_size = dsrg.optimiser.batch_size
+    forward = prepare(network, params.engine, batch_size)
+    share = share_of("dsrg.optimiser.batch_size", batch_size) / batch_size
+
+    def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
+        images_B3HW, tags_BC, seeds_Bhw = (part.to(device) for part in batch)
+        terms = dsrg_terms(forward, geometry, images_B3HW, tags_BC, seeds_Bhw, dsrg, weights)
+        terms = share * terms
+        return terms[0] + terms[1], terms
+
+    return losses
 
 
 def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:

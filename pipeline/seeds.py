@@ -1,6 +1,6 @@
 """Stage seeds: train the classification network on tags, write seeds for every training image."""
 
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,24 +59,35 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
 
 def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[dict[str, float]]]:
     """The classification network, trained on the sigmoid cross entropy of each class's tag."""
-    cam, device = params.cam, pick_device()
+    cam = params.cam
     start = params.backbone_weights if params.backbone_weights != "classifier" else "none"
     backbone = build_backbone(params.backbone, start, train_norm=start == "none")
     network = CamNet(backbone, len(manifest.classes), cam.width, cam.dropout)
-    steps, batch_size = cam.optimiser.iterations, cam.optimiser.batch_size
-    forward = prepare(network, params.engine, batch_size)
+    losses = tag_losses(network, params)
     optimiser = caffe_optimiser(network, cam.optimiser)
     learner = Learner(network, optimiser, caffe_schedule(optimiser, cam.optimiser))
-    key = key_of(params, [manifest.folder / "manifest.csv"])
     view = View(cam.image_size, cam.scale_min, cam.scale_max)
     images = TaggedImages(manifest, manifest.train(), cam.image_size, view=view)
-    batches = partial(
-        images.batches,
-        batch_size=batch_size,
-        steps=steps,
-        seed=params.seed,
-        workers=params.engine.workers,
+    rows = train_to_end(
+        Checkpoints("seeds", key_of(params, [manifest.folder / "manifest.csv"]), learner),
+        images.batches(cam.optimiser, seed=params.seed, workers=params.engine.workers),
+        losses,
+        names=("loss", "tag_accuracy"),
+        steps=cam.optimiser.iterations,
+        what="seeds: classify",
     )
+    return network.eval(), rows
+
+
+def tag_losses(network: CamNet, params: Params) -> Callable[[Tagged], tuple[Tensor, Tensor]]:
+    """Make a network ready to train; a batch's loss over the tags of the object classes.
+
+    Returns:
+        function from images and tags to this process's share of the loss to minimise, and of that
+        and the percentage of tags that are right to log.
+    """
+    device, batch_size = pick_device(), params.cam.optimiser.batch_size
+    forward = prepare(network, params.engine, batch_size)
     share = share_of("cam.optimiser.batch_size", batch_size) / batch_size
 
     def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
@@ -87,15 +98,7 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
         right = share * 100 * ((scores_BC > 0) == (target_BC > 0)).float().mean()
         return loss, torch.stack([loss, right])
 
-    rows = train_to_end(
-        Checkpoints("seeds", key, learner),
-        batches,
-        losses,
-        names=("loss", "tag_accuracy"),
-        steps=steps,
-        what="seeds: classify",
-    )
-    return network.eval(), rows
+    return losses
 
 
 def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:

@@ -1,6 +1,6 @@
 """Training images with their tags, warped to one square size, for the networks of DSRG."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from pipeline.device import rng
 from pipeline.growing import UNSEEDED
 from pipeline.images import read_image, tag_vector
 from pipeline.manifest import Manifest, Row
+from pipeline.params import Optimiser
 from pipeline.sampling import BatchPlan, Item, Memory, loader
 
 Tagged = tuple[Tensor, Tensor, Tensor]  # image, tags, seeds
@@ -60,11 +61,25 @@ class TaggedImages(Dataset[Tagged]):
         return image
 
     def batches(
-        self, done: int = 0, *, batch_size: int, steps: int, seed: int, workers: int = 0
-    ) -> Iterator[Tagged]:
-        """Random training batches, the same for the same seed; the first `done` are left out."""
-        plan = BatchPlan([len(self.rows)], [batch_size], steps, seed, done)
-        yield from loader(self, plan, workers, collate)
+        self, optimiser: Optimiser, *, seed: int, workers: int = 0
+    ) -> Callable[[int], Iterator[Tagged]]:
+        """Random training batches, the same for the same seed.
+
+        Args:
+            optimiser: how many steps, of how many images.
+            seed: of order and views.
+            workers: processes that decode.
+
+        Returns:
+            function from the number of steps done to the batches that are left.
+        """
+
+        def after(done: int) -> Iterator[Tagged]:
+            sizes, steps = [optimiser.batch_size], optimiser.iterations
+            plan = BatchPlan([len(self.rows)], sizes, steps, seed, done)
+            yield from loader(self, plan, workers, collate)
+
+        return after
 
 
 def collate(samples: list[Tagged]) -> Tagged:

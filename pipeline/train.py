@@ -3,7 +3,7 @@
 Shape legend: B batch, C classes, H W image, h w grid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from pipeline.evaluate import confusion_of
 from pipeline.losses import segmentation_loss
 from pipeline.manifest import Manifest
 from pipeline.metrics import summarise
-from pipeline.network import upsample
+from pipeline.network import DualBranchNet, upsample
 from pipeline.optim import paper_adam
 from pipeline.params import Params
 from pipeline.paths import PROXY
@@ -29,6 +29,8 @@ from pipeline.plan import Plan, stream_pairs
 from pipeline.progress import track
 from pipeline.sampling import Pair, batches
 from pipeline.start import plain_state, start_files, start_weights
+
+Labelled = tuple[Tensor, Tensor]  # images and masks of a batch, bytes
 
 
 def total_steps(params: Params, weak_images: int) -> tuple[int, int]:
@@ -63,36 +65,19 @@ def train_network(
         loss over the last logged steps, and val mIoU where it was measured.
     """
     train, classes = params.train, len(manifest.classes)
+    steps, decay_step = total_steps(params, len(plan.weak))
+    sizes = tuple(train.batch_size // len(plan.streams) for _ in plan.streams)
+    streams = stream_pairs(manifest, plan, proxies)
     seed_everything(seed, 3)
     network = build_network(params, plan, classes, start_weights(params))
-    forward = prepare(network, params.engine, train.batch_size)
+    losses = branch_losses(network, params, sizes)
     optimiser = paper_adam(network, train)
-    steps, decay_step = total_steps(params, len(plan.weak))
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
-    learner, streams = Learner(network, optimiser, schedule), stream_pairs(manifest, plan, proxies)
+    learner = Learner(network, optimiser, schedule)
     key = training_key(params, manifest, plan, streams)
     saved = Checkpoints(f"train-{plan.variant}-{seed}", key, learner)
     done, rows = saved.resume()
-    sizes = tuple(train.batch_size // len(plan.streams) for _ in plan.streams)
-    data = batches(
-        streams,
-        sizes,
-        steps=steps,
-        seed=seed,
-        view=View(train.crop, train.scale_min, train.scale_max),
-        classes=classes,
-        workers=params.engine.workers,
-        device=pick_device(),
-        done=done,
-    )
-    own_sizes = tuple(share_of("train.batch_size", size) for size in sizes)
-
-    def losses(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        images_B3HW, masks_BHW = batch
-        logits_BChw = forward(normalise(images_B3HW), own_sizes)
-        logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), network.backbone.geometry)
-        loss = segmentation_loss(logits_BCHW, masks_BHW.long(), own_sizes)
-        return loss, loss[None]
+    data = random_batches(params, streams, sizes, classes, steps=steps, seed=seed, done=done)
 
     shown = logged(fit(learner, data, losses), ("loss",), max(1, steps // 100))
     validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
@@ -110,6 +95,54 @@ def train_network(
             save_file(plain_state(network), folder / "network.safetensors")
         saved.clear()
         return curves.last()
+
+
+def branch_losses(
+    network: DualBranchNet, params: Params, sizes: Sequence[int]
+) -> Callable[[Labelled], tuple[Tensor, Tensor]]:
+    """Make a network ready to train; the loss of a batch whose parts each branch owns (Eq. 3).
+
+    Returns:
+        function from images and masks to this process's share of the loss, twice: to minimise and
+        to log.
+    """
+    train, geometry = params.train, network.backbone.geometry
+    forward = prepare(network, params.engine, train.batch_size)
+    own_sizes = tuple(share_of("train.batch_size", size) for size in sizes)
+
+    def losses(batch: Labelled) -> tuple[Tensor, Tensor]:
+        images_B3HW, masks_BHW = batch
+        logits_BChw = forward(normalise(images_B3HW), own_sizes)
+        logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), geometry)
+        loss = segmentation_loss(logits_BCHW, masks_BHW.long(), own_sizes)
+        return loss, loss[None]
+
+    return losses
+
+
+def random_batches(
+    params: Params,
+    streams: Sequence[Sequence[Pair]],
+    sizes: Sequence[int],
+    classes: int,
+    *,
+    steps: int,
+    seed: int,
+    done: int,
+) -> Iterator[Labelled]:
+    """This process's shares of all batches after the first `done`."""
+    train = params.train
+    return batches(
+        streams,
+        sizes,
+        steps=steps,
+        seed=seed,
+        view=View(train.crop, train.scale_min, train.scale_max),
+        classes=classes,
+        workers=params.engine.workers,
+        device=pick_device(),
+        done=done,
+    )
 
 
 def training_key(

@@ -99,6 +99,13 @@ def test_a_plan_can_be_read_twice() -> None:
     assert list(plan) == list(plan)
 
 
+def test_a_plan_goes_on_where_it_was() -> None:
+    whole = list(BatchPlan(counts=(6, 30), sizes=(2, 2), steps=9, seed=1))
+    rest = BatchPlan(counts=(6, 30), sizes=(2, 2), steps=9, seed=1, done=5)
+    assert len(rest) == 4
+    assert list(rest) == whole[5:]
+
+
 def test_every_item_has_its_own_random_key() -> None:
     drawn = list(BatchPlan(counts=(6, 30), sizes=(4, 4), steps=50, seed=0))
     keys = [item.key for batch in drawn for item in batch]
@@ -180,3 +187,19 @@ def test_a_mask_past_the_classes_is_named(streams: list[list[Pair]]) -> None:
     Image.new("L", (24, 20), 10).save(streams[1][0][1])
     with pytest.raises(UserError, match=r"mask3\.png holds the class index 10"):
         made(streams)
+
+
+def test_an_image_that_does_not_fit_does_not_close_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Memory, "LIMIT", 100)
+    memory = Memory()
+    sizes = {"a": 60, "big": 1000, "b": 40, "c": 1}
+    reads: list[str] = []
+
+    def get(key: str) -> None:
+        memory.get(key, lambda: (reads.append(key) or torch.zeros(sizes[key], dtype=torch.uint8),))
+
+    for key in ("a", "big", "b", "c", "a", "big", "b", "c"):
+        get(key)
+    assert reads == ["a", "big", "b", "c", "big", "c"]

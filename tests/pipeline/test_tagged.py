@@ -11,8 +11,10 @@ from pipeline.augment import View, image_tensor, warp
 from pipeline.growing import UNSEEDED
 from pipeline.images import read_image
 from pipeline.manifest import Manifest
+from pipeline.params import Optimiser
 from pipeline.sampling import Item, Memory
 from pipeline.tagged import TaggedImages
+from tests.settings import small_params
 
 SIDE, GRID = 32, 8
 
@@ -25,6 +27,11 @@ def seeds(manifest: Manifest) -> np.ndarray:
     seeds[:, 0, :] = np.arange(GRID)
     seeds[:, 1, 0] = np.arange(count)
     return seeds
+
+
+def optimiser(batch_size: int, steps: int) -> Optimiser:
+    values = {"cam.optimiser.batch_size": batch_size, "cam.optimiser.iterations": steps}
+    return small_params(**values).cam.optimiser
 
 
 def items(images: TaggedImages, keys: int = 6) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
@@ -73,7 +80,7 @@ def test_a_view_scales_and_moves(manifest: Manifest) -> None:
 def test_batches_repeat(manifest: Manifest, seeds: np.ndarray, workers: int) -> None:
     def made(seed: int, workers: int) -> list[Tensor]:
         images = TaggedImages(manifest, manifest.train(), SIDE, seeds)
-        loaded = images.batches(batch_size=5, steps=4, seed=seed, workers=workers)
+        loaded = images.batches(optimiser(5, 4), seed=seed, workers=workers)(0)
         return [part for batch in loaded for part in batch]
 
     first, second = made(1, 0), made(1, workers)
@@ -82,9 +89,15 @@ def test_batches_repeat(manifest: Manifest, seeds: np.ndarray, workers: int) -> 
     assert not all(torch.equal(a, b) for a, b in zip(first, made(2, 0), strict=True))
 
 
+def test_batches_go_on_where_they_were(manifest: Manifest, seeds: np.ndarray) -> None:
+    after = TaggedImages(manifest, manifest.train(), SIDE, seeds).batches(optimiser(5, 4), seed=1)
+    for whole, rest in zip(list(after(0))[3:], after(3), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(whole, rest, strict=True))
+
+
 def test_a_pass_serves_every_image_once(manifest: Manifest, seeds: np.ndarray) -> None:
     images = TaggedImages(manifest, manifest.train(), SIDE, seeds)
-    (batch,) = images.batches(batch_size=16, steps=1, seed=0)
+    (batch,) = images.batches(optimiser(16, 1), seed=0)(0)
     number = torch.minimum(batch[2][:, 1, 0], batch[2][:, 1, -1])  # mirrored or not
     assert sorted(number.tolist()) == list(range(16))
 
