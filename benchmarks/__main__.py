@@ -1,4 +1,4 @@
-"""Run the benchmarks, print the table, write benchmarks/latest.json.
+"""Run the benchmarks, print the table, renew their rows in benchmarks/latest.json.
 
 python -m benchmarks            # everything
 python -m benchmarks crf steps  # some
@@ -7,7 +7,7 @@ python -m benchmarks crf steps  # some
 import json
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.table import Table
 
 from benchmarks.timing import Row
 from pipeline.atomic import whole_file
+from pipeline.record import commit, device
 
 MODULES = (
     *("growing", "crf", "counting", "loading", "steps", "training", "recipes"),
@@ -30,17 +31,29 @@ def main(names: Names = None) -> None:
     unknown = sorted(set(names or ()) - set(MODULES))
     if unknown:
         raise typer.BadParameter(f"no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
-    rows: list[Row] = []
+    measured: dict[str, list[Row]] = {}
     for name in names or MODULES:
         typer.echo(f"{name} …", err=True)
         try:
-            rows += import_module(f"benchmarks.{name}").rows()
+            measured[name] = list(import_module(f"benchmarks.{name}").rows())
         except ImportError as error:
             typer.echo(f"{name} skipped: {error}; install the `bench` extra", err=True)
-    Console(width=150).print(as_table(rows))
-    if not names:
-        with whole_file(LATEST) as part:
-            part.write_text(json.dumps([row.as_dict() for row in rows], indent=2) + "\n", "utf-8")
+    Console(width=150).print(as_table([row for rows in measured.values() for row in rows]))
+    with whole_file(LATEST) as part:
+        part.write_text(json.dumps(merged(measured), indent=2) + "\n", "utf-8")
+
+
+def merged(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
+    """The entries of latest.json, those of the modules just measured renewed."""
+    old = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else []
+    kept = [entry for entry in old if entry["module"] not in measured]
+    where = {"commit": commit(), "device": device()}
+    new = [
+        {"module": name, **row.as_dict(), **where}
+        for name, rows in measured.items()
+        for row in rows
+    ]
+    return sorted(kept + new, key=lambda entry: MODULES.index(entry["module"]))
 
 
 def verdict(row: Row) -> str:

@@ -50,7 +50,7 @@ def make_step(branches: int, forward: Forward) -> Callable[[], object]:
 def rows() -> Iterator[Row]:
     """VGG16, neck_n 0: batch 4 at 160 px, as a CPU needs minutes for the paper's 16 at 328."""
     dual, single, papers = in_turns(
-        make_step(2, halves), make_step(1, halves), make_step(2, everything), rounds=4
+        make_step(2, halves), make_step(1, halves), make_step(2, everything), rounds=8
     )
     what = f"dual step, VGG16, neck_n 0, batch {BATCH} at {SIDE} px"
     yield Row(what, "single-branch step", 1000 * dual, 1000 * single, "ms", 1 / 1.03)

@@ -28,11 +28,11 @@ def write_record(path: Path, **details: object) -> None:
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "seconds": round(time.time() - STARTED, 1),
         "peak_memory_mb": peak_memory_mb(),
-        "commit": _commit(),
+        "commit": commit(),
         "experiment": os.environ.get("DVC_EXP_NAME"),
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "device": _device(),
+        "device": device(),
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -55,7 +55,7 @@ def peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit the working tree is at, with + where files were changed since."""
     try:
         run = subprocess.run(
@@ -70,7 +70,7 @@ def _commit() -> str | None:
     return run.stdout.strip()
 
 
-def _device() -> str:
+def device() -> str:
     """Name of the GPU if torch was used with one, else CPU."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -123,19 +123,28 @@ def test_the_curve_is_drawn_from_the_points(
 def test_the_table_and_the_file_hold_every_row(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [row(2.0, 6.0, 3.0), row(9.0, 6.0, 3.0)]
+    rows = {"one": [row(2.0, 6.0, 3.0)], "two": [row(9.0, 6.0, 3.0), row(1.0, 6.0, 3.0)]}
     (workspace / "benchmarks").mkdir()
-    monkeypatch.setattr(command, "MODULES", ("one",))
+    monkeypatch.setattr(command, "MODULES", ("one", "two"))
     monkeypatch.setattr(
-        command, "import_module", lambda name: type("M", (), {"rows": staticmethod(lambda: rows)})
+        command,
+        "import_module",
+        lambda name: type("M", (), {"rows": staticmethod(lambda: rows[name.split(".")[1]])}),
     )
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0
     assert "3.00x" in result.output
     assert "MISSED" in result.output
-    written = json.loads((workspace / "benchmarks/latest.json").read_text("utf-8"))
-    assert [entry["met"] for entry in written] == [True, False]
-    assert {"name", "ours", "peer", "unit", "ratio", "target", "met"} <= set(written[0])
+    path = workspace / "benchmarks/latest.json"
+    written = json.loads(path.read_text("utf-8"))
+    assert [entry["met"] for entry in written] == [True, False, True]
+    keys = {"name", "ours", "peer", "unit", "ratio", "target", "met", "commit", "device"}
+    assert keys <= set(written[0])
+    rows["one"] = [row(4.0, 6.0, 3.0)]
+    CliRunner().invoke(app, ["one"])  # renews its own rows and keeps the others
+    renewed = json.loads(path.read_text("utf-8"))
+    assert [entry["ours"] for entry in renewed] == [4.0, 9.0, 1.0]
+    assert renewed[1:] == written[1:]
 
 
 def test_an_unknown_name_is_refused() -> None:
