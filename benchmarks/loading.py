@@ -15,7 +15,7 @@ from benchmarks.timing import Row, cores, in_turns, processes
 from pipeline.augment import MEAN, MEAN_COLOUR, STD, View, normalise
 from pipeline.device import rng
 from pipeline.manifest import IGNORE
-from pipeline.sampling import Views
+from pipeline.sampling import Item, Views
 
 VIEW = View(328, 0.5, 1.5)
 BATCH, BATCHES = 16, 4
@@ -28,8 +28,8 @@ arrays: list[tuple[np.ndarray, np.ndarray]] = []
 
 def ours(number: int) -> torch.Tensor:
     """One batch of ours, normalised."""
-    samples = [(*pair, (number, place)) for place, pair in enumerate(tensors)]
-    images, _ = Views(VIEW, torch.device("cpu"))(samples)
+    samples = [(*pair, Item(0, place, (number, place))) for place, pair in enumerate(tensors)]
+    images, *_ = Views(VIEW, 1, torch.device("cpu"))(samples)
     return normalise(images)
 
 

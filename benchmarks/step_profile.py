@@ -21,7 +21,7 @@ from pipeline.manifest import read_manifest, write_manifest
 from pipeline.network import DualBranchNet, upsample
 from pipeline.optim import paper_adam
 from pipeline.params import Engine, Params, load_params
-from pipeline.sampling import batches
+from pipeline.sampling import BatchPlan, batches
 
 STEPS = 10
 
@@ -35,8 +35,9 @@ def default_steps(params: Params, folder: Path) -> Callable[[], object]:
     sizes = (train.batch_size // 2,) * 2
     pairs = [[(manifest.path(r.image), manifest.path(r.mask)) for r in manifest.of(split)]
              for split in ("strong", "weak")]  # fmt: skip
-    data = iter(batches(pairs, sizes, steps=1000, seed=0, classes=len(classes), workers=0,
-                        view=View(train.crop, train.scale_min, train.scale_max),
+    order = BatchPlan([len(stream) for stream in pairs], sizes, 1000, seed=0)
+    view = View(train.crop, train.scale_min, train.scale_max)
+    data = iter(batches(pairs, order, view=view, classes=len(classes), workers=0,
                         device=pick_device()))  # fmt: skip
     network = DualBranchNet(
         build_backbone(params.backbone, "none"), len(classes),
@@ -50,7 +51,7 @@ def default_steps(params: Params, folder: Path) -> Callable[[], object]:
 
     def step() -> None:
         with record_function("data: views of decoded images"):
-            images, masks = next(data)
+            images, masks, _ = next(data)
         with record_function("normalise"):
             normal = normalise(images)
         with record_function("forward"):

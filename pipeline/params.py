@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
-from pipeline.variants import VARIANTS
+from pipeline.variants import NAMES, find_variant
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -182,9 +182,9 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
-        unknown = [name for name in self.variants if name not in VARIANTS]
+        unknown = [name for name in self.variants if find_variant(name) is None]
         if unknown:
-            raise ValueError(f"variants: {unknown[0]!r} is none of {', '.join(VARIANTS)}")
+            raise ValueError(f"variants: {unknown[0]!r} is none of {NAMES}")
         doubles = {"variants": len(set(self.variants)), "seeds": len(set(self.seeds))}
         for key, different in doubles.items():
             if different != len(getattr(self, key)):

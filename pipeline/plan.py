@@ -15,27 +15,32 @@ from pipeline.errors import UserError, need
 from pipeline.manifest import Manifest
 from pipeline.paths import PROXY
 from pipeline.sampling import Pair
-from pipeline.variants import VARIANTS, Labels, Stream
+from pipeline.variants import Labels, Stream, find_variant
 
 ALL_SHARED = 3  # with one branch there is nobody to share with: all convolutions are the neck
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One variant: its streams, how many convolutions they share, and the two lists."""
+    """One variant: its streams, how many convolutions they share, and the two lists.
+
+    `natural`: batches are drawn from all streams at once (`variants.Variant`).
+    """
 
     variant: str
     neck_n: int
     streams: tuple[Stream, ...]
     strong: tuple[str, ...]
     weak: tuple[str, ...]
+    natural: bool = False
 
 
 def make_plan(variant: str, neck_n: int, strong: Sequence[str], weak: Sequence[str]) -> Plan:
     """The plan of a variant; `neck_n` matters only where there are two branches."""
-    streams = VARIANTS[variant].streams
-    shared = neck_n if len(streams) > 1 else ALL_SHARED
-    return Plan(variant, shared, streams, tuple(strong), tuple(weak))
+    found = find_variant(variant)
+    assert found is not None, variant
+    shared = neck_n if found.branches > 1 else ALL_SHARED
+    return Plan(variant, shared, found.streams, tuple(strong), tuple(weak), found.natural)
 
 
 def list_hash(ids: Sequence[str]) -> str:
@@ -56,6 +61,7 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
         values = {
             "variant": plan.variant,
             "neck_n": plan.neck_n,
+            "natural": plan.natural,
             "streams": [asdict(stream) for stream in plan.streams],
             "strong": {"images": len(plan.strong), "sha256": list_hash(plan.strong)},
             "weak": {"images": len(plan.weak), "sha256": list_hash(plan.weak)},
@@ -94,6 +100,7 @@ def read_plans(folder: Path, variants: Sequence[str]) -> dict[str, Plan]:
             tuple(Stream(**stream) for stream in values["streams"]),
             lists["strong"],
             lists["weak"],
+            values["natural"],
         )
         for variant, values in found.items()
     }
@@ -124,7 +131,8 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[
 
     streams = []
     for stream in plan.streams:
-        chosen = ((plan.strong, stream.strong), (plan.weak, stream.weak))
+        strong = plan.strong * stream.repeat
+        chosen = ((strong, stream.strong), (plan.weak, stream.weak))
         pairs = [pair(image_id, labels) for ids, labels in chosen if labels for image_id in ids]
         streams.append(pairs)
     return streams

@@ -47,14 +47,23 @@ class BatchPlan(Sampler[list[Item]]):
         sizes: Sequence[int],
         steps: int,
         seed: int,
+        *,
         done: int = 0,
+        natural: bool = False,
     ) -> None:
         """Plan `steps` batches with `sizes[i]` items of the stream that has `counts[i]`.
 
-        The first `done` of them are left out.
+        Args:
+            counts: items in each stream.
+            sizes: items of each stream in a batch.
+            steps: number of batches.
+            seed: of the order.
+            done: how many batches are left out at the start.
+            natural: draw from all streams at once: the sum of `sizes` is the batch, and how many
+                of each stream are in it is chance.
         """
         self.counts, self.sizes, self.steps, self.seed = counts, sizes, steps, seed
-        self.done = done
+        self.done, self.natural = done, natural
 
     def __len__(self) -> int:
         """Number of batches."""
@@ -62,17 +71,35 @@ class BatchPlan(Sampler[list[Item]]):
 
     def __iter__(self) -> Iterator[list[Item]]:
         """Yield the batches in order."""
-        orders = [endless_order(n, self.seed, s) for s, n in enumerate(self.counts)]
-        for step in range(self.steps):
-            parts = [
-                [
-                    Item(stream, next(orders[stream]), (self.seed, step, stream, slot))
-                    for slot in range(size)
-                ]
-                for stream, size in enumerate(self.sizes)
-            ]
+        for step, parts in enumerate(self.pooled() if self.natural else self.shared_equally()):
+            if step == self.steps:
+                return
             if step >= self.done:
-                yield [item for part in parts for item in world().share(part)]
+                items = [
+                    [
+                        Item(stream, index, (self.seed, step, stream, slot))
+                        for slot, index in enumerate(part)
+                    ]
+                    for stream, part in enumerate(parts)
+                ]
+                yield [item for part in items for item in world().share(part)]
+
+    def shared_equally(self) -> Iterator[list[list[int]]]:
+        """Indices of each stream's part, batch after batch without end, as many as `sizes` say."""
+        orders = [endless_order(n, self.seed, s) for s, n in enumerate(self.counts)]
+        while True:
+            yield [
+                list(itertools.islice(order, size))
+                for order, size in zip(orders, self.sizes, strict=True)
+            ]
+
+    def pooled(self) -> Iterator[list[list[int]]]:
+        """The same, drawn from one order over the items of all streams."""
+        owner = [(stream, i) for stream, count in enumerate(self.counts) for i in range(count)]
+        order = endless_order(len(owner), self.seed, 0)
+        while True:
+            drawn = [owner[i] for i in itertools.islice(order, sum(self.sizes))]
+            yield [[i for s, i in drawn if s == stream] for stream in range(len(self.counts))]
 
 
 class Memory:
@@ -97,11 +124,13 @@ class Memory:
         return tensors
 
 
-Decoded = tuple[Tensor, Tensor, tuple[int, ...]]  # image, mask, random key of their view
+Decoded = tuple[Tensor, Tensor, Item]  # image, mask, and what asked for them
+# Images, masks, and how many of each stream there are among them.
+Batch = tuple[Tensor, Tensor, tuple[int, ...]]
 
 
 class LabelledImages(Dataset[Decoded]):
-    """Decoded images and masks, each with the random key of its view."""
+    """Decoded images and masks, each with its item."""
 
     def __init__(self, streams: Sequence[Sequence[Pair]], classes: int) -> None:
         """Serve the pairs of each stream; masks are checked against `classes`."""
@@ -109,10 +138,10 @@ class LabelledImages(Dataset[Decoded]):
         self.memory = Memory()
 
     def __getitem__(self, item: Item) -> Decoded:
-        """Bytes (3, H, W) and (H, W) as they lie in the files, and the item's key."""
+        """Bytes (3, H, W) and (H, W) as they lie in the files, and the item."""
         pair = self.streams[item.stream][item.index]
         image, mask = self.memory.get(pair, lambda: self.read(pair))
-        return image, mask, item.key
+        return image, mask, item
 
     def read(self, pair: Pair) -> tuple[Tensor, Tensor]:
         """Decode one image and its mask."""
@@ -121,21 +150,23 @@ class LabelledImages(Dataset[Decoded]):
 
 @dataclass(frozen=True)
 class Views:
-    """Collates decoded images into a batch of their random views, on one device."""
+    """Collates decoded images of so many streams into a batch of random views, on one device."""
 
     view: View
+    streams: int
     device: torch.device
 
-    def __call__(self, samples: Sequence[Decoded]) -> tuple[Tensor, Tensor]:
-        """Bytes (B, 3, crop, crop), channels last, and (B, crop, crop)."""
+    def __call__(self, samples: Sequence[Decoded]) -> Batch:
+        """Bytes (B, 3, crop, crop), channels last, and (B, crop, crop), and counts by stream."""
         size = (len(samples), self.view.crop, self.view.crop)
         images_BHW3 = torch.empty(*size, 3, dtype=torch.uint8, device=self.device)
         images_B3HW = images_BHW3.permute(0, 3, 1, 2)
         masks_BHW = torch.empty(size, dtype=torch.uint8, device=self.device)
-        for (*pair, key), *out in zip(samples, images_B3HW, masks_BHW, strict=True):
+        for (*pair, item), *out in zip(samples, images_B3HW, masks_BHW, strict=True):
             image, mask = (part.to(self.device, non_blocking=True) for part in pair)
-            random_view(image, mask, view=self.view, generator=rng(*key), out=tuple(out))
-        return images_B3HW, masks_BHW
+            random_view(image, mask, view=self.view, generator=rng(*item.key), out=tuple(out))
+        owners = [item.stream for _, _, item in samples]
+        return images_B3HW, masks_BHW, tuple(owners.count(s) for s in range(self.streams))
 
 
 def loader(
@@ -158,25 +189,22 @@ def loader(
 
 def batches(
     streams: Sequence[Sequence[Pair]],
-    sizes: Sequence[int],
+    plan: BatchPlan,
     *,
-    steps: int,
-    seed: int,
     view: View,
     classes: int,
     workers: int,
     device: torch.device,
-    done: int = 0,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of bytes on `device`, (B, 3, crop, crop) and (B, crop, crop), stream after stream.
-
-    The first `done` of the `steps` are left out.
+) -> Iterator[Batch]:
+    """The batches of a plan, on `device`.
 
     On a GPU the workers only decode: views are cut on the device, in the order of the batches.
+
+    Yields:
+        bytes (B, 3, crop, crop) and (B, crop, crop), stream after stream, and how many images each
+        stream has among them.
     """
-    images = LabelledImages(streams, classes)
-    plan = BatchPlan([len(stream) for stream in streams], sizes, steps, seed, done)
-    views = Views(view, device)
+    images, views = LabelledImages(streams, classes), Views(view, len(streams), device)
     if device.type == "cpu":
         yield from loader(images, plan, workers, views)
     else:

@@ -76,7 +76,7 @@ class TaggedImages(Dataset[Tagged]):
 
         def after(done: int) -> Iterator[Tagged]:
             sizes, steps = [optimiser.batch_size], optimiser.iterations
-            plan = BatchPlan([len(self.rows)], sizes, steps, seed, done)
+            plan = BatchPlan([len(self.rows)], sizes, steps, seed, done=done)
             yield from loader(self, plan, workers, collate)
 
         return after

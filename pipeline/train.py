@@ -27,10 +27,8 @@ from pipeline.params import Params
 from pipeline.paths import PROXY
 from pipeline.plan import Plan, stream_pairs
 from pipeline.progress import track
-from pipeline.sampling import Pair, batches
+from pipeline.sampling import Batch, BatchPlan, Pair, batches
 from pipeline.start import plain_state, start_files, start_weights
-
-Labelled = tuple[Tensor, Tensor]  # images and masks of a batch, bytes
 
 
 def total_steps(params: Params, weak_images: int) -> tuple[int, int]:
@@ -70,14 +68,16 @@ def train_network(
     streams = stream_pairs(manifest, plan, proxies)
     seed_everything(seed, 3)
     network = build_network(params, plan, classes, start_weights(params))
-    losses = branch_losses(network, params, sizes)
+    losses = branch_losses(network, params, plan, sizes)
     optimiser = paper_adam(network, train)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
     learner = Learner(network, optimiser, schedule)
     key = training_key(params, manifest, plan, streams)
     saved = Checkpoints(f"train-{plan.variant}-{seed}", key, learner)
     done, rows = saved.resume()
-    data = random_batches(params, streams, sizes, classes, steps=steps, seed=seed, done=done)
+    counts = [len(stream) for stream in streams]
+    order = BatchPlan(counts, sizes, steps, seed, done=done, natural=plan.natural)
+    data = random_batches(params, streams, order, classes)
 
     shown = logged(fit(learner, data, losses), ("loss",), max(1, steps // 100))
     validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
@@ -98,20 +98,24 @@ def train_network(
 
 
 def branch_losses(
-    network: DualBranchNet, params: Params, sizes: Sequence[int]
-) -> Callable[[Labelled], tuple[Tensor, Tensor]]:
+    network: DualBranchNet, params: Params, plan: Plan, sizes: Sequence[int]
+) -> Callable[[Batch], tuple[Tensor, Tensor]]:
     """Make a network ready to train; the loss of a batch whose parts each branch owns (Eq. 3).
 
+    Raises:
+        UserError: a part has fewer images than there are processes.
+
     Returns:
-        function from images and masks to this process's share of the loss, twice: to minimise and
-        to log.
+        function from images, masks and the parts' sizes to this process's share of the loss, twice:
+        to minimise and to log.
     """
     train, geometry = params.train, network.backbone.geometry
     forward = prepare(network, params.engine, train.batch_size)
-    own_sizes = tuple(share_of("train.batch_size", size) for size in sizes)
+    for size in [train.batch_size] if plan.natural else sizes:
+        share_of("train.batch_size", size)
 
-    def losses(batch: Labelled) -> tuple[Tensor, Tensor]:
-        images_B3HW, masks_BHW = batch
+    def losses(batch: Batch) -> tuple[Tensor, Tensor]:
+        images_B3HW, masks_BHW, own_sizes = batch
         logits_BChw = forward(normalise(images_B3HW), own_sizes)
         logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), geometry)
         loss = segmentation_loss(logits_BCHW, masks_BHW.long(), own_sizes)
@@ -121,27 +125,17 @@ def branch_losses(
 
 
 def random_batches(
-    params: Params,
-    streams: Sequence[Sequence[Pair]],
-    sizes: Sequence[int],
-    classes: int,
-    *,
-    steps: int,
-    seed: int,
-    done: int,
-) -> Iterator[Labelled]:
-    """This process's shares of all batches after the first `done`."""
+    params: Params, streams: Sequence[Sequence[Pair]], order: BatchPlan, classes: int
+) -> Iterator[Batch]:
+    """This process's shares of the batches in `order`."""
     train = params.train
     return batches(
         streams,
-        sizes,
-        steps=steps,
-        seed=seed,
+        order,
         view=View(train.crop, train.scale_min, train.scale_max),
         classes=classes,
         workers=params.engine.workers,
         device=pick_device(),
-        done=done,
     )
 
 

@@ -12,7 +12,7 @@ from pipeline.manifest import ClassList
 from pipeline.params import Params
 from pipeline.paths import DSRG, PROXY, RECORDS, RESULTS, SEEDS, model_dir
 from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
-from pipeline.variants import VARIANTS
+from pipeline.variants import find_variant
 
 METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
 EARLY_STAGES = ("download", "seeds", "dsrg", "proxy", "split")
@@ -102,7 +102,9 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
     confusion = read_counts(folder / "confusion.csv", stage)
     if confusion.shape != (len(classes), len(classes) + 1):
         raise stale(folder / "confusion.csv", "has other classes than the data set", stage)
-    return Outcome(name, VARIANTS[name].title, metrics, by_seed, scores, confusion)
+    variant = find_variant(name)
+    assert variant is not None
+    return Outcome(name, variant.title, metrics, by_seed, scores, confusion)
 
 
 def read_training(params: Params, name: str) -> Training:

@@ -16,11 +16,18 @@ from matplotlib.figure import Figure
 from pipeline.report.collect import Outcome
 from pipeline.report.sources import Curve
 
+Dash = str | tuple[int, tuple[int, ...]]
+
 # matplotlib knows no CSS: it draws with these stand-ins, and `to_svg` puts the variables in.
 INK, GRID = "#01a001", "#01a002"
 TONES = ("#01a011", "#01a012", "#01a013", "#01a014")
-VARIANT_TONES = dict(zip(("weak", "mixed", "strong", "dual"), TONES, strict=True))
-VARIANT_DASHES = dict(zip(VARIANT_TONES, (":", "-.", "--", "-"), strict=True))
+FAMILIES = dict(zip(("weak", "mixed", "strong", "dual"), TONES, strict=True)) | {"full": TONES[2]}
+DASHES: dict[str, Dash] = {
+    **dict(zip(FAMILIES, (":", "-.", "--", "-", (0, (1, 1))), strict=True)),
+    "dual_natural": (0, (6, 2, 1, 2)),
+    "dual_full": (0, (2, 1)),
+}
+REPEATED: Dash = (0, (4, 1, 1, 1, 1, 1))  # mixed_x2, mixed_x3, ...
 CSS = {INK: "currentColor", GRID: "var(--grid)"} | {
     tone: f"var(--tone-{number})" for number, tone in enumerate(TONES, start=1)
 }
@@ -50,6 +57,16 @@ STYLE = {
 }
 
 
+def tone_of(variant: str) -> str:
+    """A variant's colour, which it shares with its kin: `dual_full` has that of `dual`."""
+    return FAMILIES[variant.split("_", maxsplit=1)[0]]
+
+
+def dash_of(variant: str) -> Dash:
+    """How a variant's line is dashed, so that kin can be told apart."""
+    return DASHES.get(variant, REPEATED)
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a chart."""
@@ -57,7 +74,7 @@ class Line:
     name: str
     curve: Curve
     tone: str
-    dash: str = "-"
+    dash: Dash = "-"
 
 
 @dataclass
@@ -106,7 +123,7 @@ def score_bars(outcomes: Sequence[Outcome]) -> Markup:
         axes, most = made.axes, 0.0
         for place, outcome in enumerate(outcomes):
             deviation = outcome.metrics["miou_sd"] or 0.0
-            tone = VARIANT_TONES[outcome.name]
+            tone = tone_of(outcome.name)
             axes.barh(place, outcome.miou, height=0.62, color=tone, alpha=0.75)
             values = list(outcome.by_seed.values())
             end = max([outcome.miou + deviation, *values])

@@ -28,12 +28,12 @@ from pipeline.report.collect import (
 )
 from pipeline.report.figures import (
     TONES,
-    VARIANT_DASHES,
-    VARIANT_TONES,
     Line,
     confusion_chart,
+    dash_of,
     line_chart,
     score_bars,
+    tone_of,
 )
 from pipeline.report.pictures import legend, proxy_grid, val_grid
 from pipeline.report.sources import Curve
@@ -157,7 +157,7 @@ def training_charts(trainings: list[Training]) -> list[Markup]:
 
     def lines(curves: Mapping[str, Curve]) -> list[Line]:
         return [
-            Line(name, curve, VARIANT_TONES[name], VARIANT_DASHES[name])
+            Line(name, curve, tone_of(name), dash_of(name))
             for name, curve in curves.items()
             if curve.steps
         ]

@@ -56,6 +56,23 @@ def test_who_is_taught_by_what(images: Manifest, tmp_path: Path) -> None:
     assert labels(images, tmp_path, "mixed") == [[*masks, *proxies]]
     assert labels(images, tmp_path, "strong") == [masks]
     assert labels(images, tmp_path, "dual") == [masks, proxies]
+    assert labels(images, tmp_path, "dual_natural") == [masks, proxies]
+    assert labels(images, tmp_path, "mixed_x3") == [[*masks, *masks, *masks, *proxies]]
+
+
+def test_true_masks_for_all_want_them_for_the_weak_images(images: Manifest, tmp_path: Path) -> None:
+    """COCO and VOC have them; one's own photographs have not, and are told so."""
+    with pytest.raises(UserError, match=r"full wants the mask of 'w1', which has none"):
+        labels(images, tmp_path, "full")
+    rows = [replace(row, mask=f"masks/{row.id}.png") for row in images.rows]
+    masked = replace(images, rows=tuple(rows))
+    masks = [(i, "mask") for i in (*STRONG, *WEAK)]
+    assert labels(masked, tmp_path, "full") == [masks]
+    assert labels(masked, tmp_path, "dual_full") == [masks[:2], masks]
+
+
+def test_batches_are_natural_where_the_variant_says_so() -> None:
+    assert [plan.variant for plan in plans() if plan.natural] == ["dual_natural"]
 
 
 def test_files_are_the_manifests_and_the_proxies(images: Manifest, tmp_path: Path) -> None:
@@ -70,7 +87,7 @@ def test_files_are_the_manifests_and_the_proxies(images: Manifest, tmp_path: Pat
 def test_no_true_mask_of_a_weak_image_is_ever_used(images: Manifest, tmp_path: Path) -> None:
     """The rendered data set has masks of weak images, too; training must not see them."""
     rows = tuple(replace(row, mask=f"masks/{row.id}.png") for row in images.rows)
-    for variant in VARIANTS:
+    for variant in set(VARIANTS) - {"full", "dual_full"}:  # which are there to use them
         for stream in labels(replace(images, rows=rows), tmp_path, variant):
             assert not [i for i, kind in stream if kind == "mask" and i in WEAK]
 
@@ -89,13 +106,13 @@ def test_a_missing_proxy_is_named_before_training(images: Manifest, tmp_path: Pa
 
 
 @pytest.mark.parametrize("neck_n", range(4))
-def test_neck_n_touches_dual_alone(tmp_path: Path, neck_n: int) -> None:
+def test_neck_n_touches_dual_branches_alone(tmp_path: Path, neck_n: int) -> None:
     for folder, n in ((tmp_path / "a", 2), (tmp_path / "b", neck_n)):
         folder.mkdir()
         write_plans(folder, plans(n))
     for variant in VARIANTS:
         one, two = ((tmp_path / f / "plans" / f"{variant}.json").read_bytes() for f in "ab")
-        assert (one == two) == (variant != "dual" or neck_n == 2)
+        assert (one == two) == (VARIANTS[variant].branches == 1 or neck_n == 2)
     for name in ("strong.txt", "weak.txt"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 

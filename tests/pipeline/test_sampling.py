@@ -43,8 +43,12 @@ def streams(tmp_path: Path) -> list[list[Pair]]:
 def made(streams: list[list[Pair]], steps: int = 5, **changes: int) -> list[tuple[Tensor, Tensor]]:
     settings = {"seed": 0, "workers": 0, **changes}
     device = torch.device("cpu")
-    made = batches(streams, (2, 2), steps=steps, view=VIEW, classes=10, device=device, **settings)
-    return list(made)
+    counts = [len(stream) for stream in streams]
+    plan = BatchPlan(counts, (2, 2), steps, settings["seed"])
+    workers = settings["workers"]
+    got = list(batches(streams, plan, view=VIEW, classes=10, device=device, workers=workers))
+    assert {sizes for _, _, sizes in got} == {(2, 2)}
+    return [(images, masks) for images, masks, _ in got]
 
 
 # --- which images -------------------------------------------------------------------------------
@@ -99,6 +103,19 @@ def test_a_plan_can_be_read_twice() -> None:
     assert list(plan) == list(plan)
 
 
+def test_a_natural_batch_holds_what_chance_gives_and_a_pass_holds_everything() -> None:
+    plan = BatchPlan(counts=(6, 30), sizes=(3, 3), steps=12, seed=0, natural=True)
+    drawn = list(plan)
+    assert {len(batch) for batch in drawn} == {6}
+    for batch in drawn:
+        assert [item.stream for item in batch] == sorted(item.stream for item in batch)
+        assert len({item.key for item in batch}) == 6
+    assert len({sum(item.stream == 0 for item in batch) for batch in drawn}) > 1
+    for first in (0, 6):  # six batches are one pass
+        seen = Counter((i.stream, i.index) for batch in drawn[first : first + 6] for i in batch)
+        assert seen == Counter({(0, i): 1 for i in range(6)} | {(1, i): 1 for i in range(30)})
+
+
 def test_a_plan_goes_on_where_it_was() -> None:
     whole = list(BatchPlan(counts=(6, 30), sizes=(2, 2), steps=9, seed=1))
     rest = BatchPlan(counts=(6, 30), sizes=(2, 2), steps=9, seed=1, done=5)
@@ -143,14 +160,15 @@ def test_decoding_apart_from_the_views_changes_no_byte(
     """What a GPU does, on the CPU: workers decode, views are cut from what they hand over."""
     plan = BatchPlan([3, 7], (2, 2), 5, seed=0)
     decoded = loader(LabelledImages(streams, 10), plan, workers, list)
-    assert same(made(streams), list(map(Views(VIEW, torch.device("cpu")), decoded)))
+    cut = [pair for *pair, _ in map(Views(VIEW, 2, torch.device("cpu")), decoded)]
+    assert same(made(streams), cut)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_cuts_the_same_views(streams: list[list[Pair]]) -> None:
     images = LabelledImages(streams, 10)
     samples = [images[item] for batch in BatchPlan([3, 7], (2, 2), 5, seed=0) for item in batch]
-    here, there = (Views(VIEW, torch.device(name))(samples) for name in ("cpu", "cuda"))
+    here, there = (Views(VIEW, 2, torch.device(name))(samples) for name in ("cpu", "cuda"))
     assert torch.equal(here[1], there[1].cpu())
     assert int((here[0].int() - there[0].cpu().int()).abs().max()) <= 1
 
