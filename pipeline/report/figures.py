@@ -170,7 +170,7 @@ def line_chart(
             axes.plot(
                 steps,
                 line.curve.mean,
-                line.dash,
+                linestyle=line.dash,
                 marker="o" if few else "",
                 ms=4,
                 color=line.tone,

@@ -79,7 +79,12 @@ def test_warped_sides_mirror_onto_the_grid(path: Path) -> None:
         ("seeds", [0, 0], "seeds: an entry stands twice"),
         ("seeds", 0, "seeds: should be a valid list, not 0"),
         ("variants", [], "variants: "),
-        ("variants", ["dual", "duel"], "variants: 'duel' is none of weak, mixed, strong, dual"),
+        (
+            "variants",
+            ["dual", "duel"],
+            "variants: 'duel' is none of weak, mixed, strong, full, dual_",
+        ),
+        ("variants", ["mixed_x0"], "variants: 'mixed_x0' is none of weak, mixed, "),
         ("variants", ["dual", "dual"], "variants: an entry stands twice"),
         ("train.batch_size", 15, "train.batch_size: should be a multiple of 2, not 15"),
         ("train.learning_rate", 0, "train.learning_rate: should be greater than 0, not 0"),
