@@ -22,8 +22,7 @@ def launch(module: str, arguments: list[str], processes: int) -> None:
     Raises:
         UserError: a process failed; the message says which and why.
     """
-    cores = len(os.sched_getaffinity(0))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we say it shorter
     config = LaunchConfig(
         min_nodes=1,
@@ -41,6 +40,13 @@ def launch(module: str, arguments: list[str], processes: int) -> None:
         raise UserError(explain(root_cause(error), processes)) from None
     except SignalException as error:
         raise UserError(f"stopped by {error.sigval.name}, and all processes with it") from None
+
+
+def usable_cores() -> int:
+    """Cores this process may use; all there are where the system does not say, as on macOS."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def root_cause(error: ChildFailedError) -> tuple[int, ProcessFailure]:

@@ -120,13 +120,16 @@ def _score(outcome: Outcome) -> str:
 
 
 def label_counts(plan: Plan) -> tuple[int, int]:
-    """How many training images teach a variant with their true mask, how many with a proxy."""
-    masks = proxies = 0
-    for stream in plan.streams:
-        for kind, ids in ((stream.strong, plan.strong), (stream.weak, plan.weak)):
-            masks += len(ids) * (kind == "mask")
-            proxies += len(ids) * (kind == "proxy")
-    return masks, proxies
+    """How many training images teach a variant with their true mask, how many with a proxy.
+
+    An image counts once, however often and to however many branches it is shown.
+    """
+    lists = (
+        ({stream.strong for stream in plan.streams}, len(plan.strong)),
+        ({stream.weak for stream in plan.streams}, len(plan.weak)),
+    )
+    masks = sum(count for kinds, count in lists if "mask" in kinds)
+    return masks, sum(count for kinds, count in lists if "proxy" in kinds)
 
 
 def class_lines(classes: ClassList, outcomes: Sequence[Outcome]) -> list[ClassLine]:

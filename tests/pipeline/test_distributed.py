@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipeline.distributed import World, shared_folder, total, total_array, world
-from pipeline.launch import launch
+from pipeline.launch import launch, usable_cores
 from pipeline.sampling import BatchPlan
 from tests.in_two import learn
 
@@ -100,3 +100,9 @@ def test_a_launch_gives_every_process_its_cores(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     launch("stages.x", [], 4)
     assert seen == ["2", "3"]
+
+
+def test_cores_are_known_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert usable_cores() == os.cpu_count()

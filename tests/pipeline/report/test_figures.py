@@ -1,11 +1,13 @@
 """Charts are SVG that stands alone, follows the theme and says what it shows."""
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
 from markupsafe import Markup
 
+from pipeline.report import figures
 from pipeline.report.collect import Outcome
 from pipeline.report.figures import Line, confusion_chart, dash_of, line_chart, score_bars, tone_of
 from pipeline.report.sources import Curve
@@ -31,6 +33,9 @@ def test_every_variant_has_a_tone() -> None:
     styles = {name: (tone_of(name), dash_of(name)) for name in (*VARIANTS, "mixed_x3")}
     assert len(set(styles.values())) == len(styles)
     assert tone_of("mixed_x3") == tone_of("mixed")
+    css = (Path(figures.__file__).parent / "page.css.j2").read_text("utf-8")
+    for name in VARIANTS:  # the page's own marks
+        assert f".tone-{name.split('_')[0]} {{" in css or f".tone-{name.split('_')[0]}, " in css
 
 
 def test_bars_show_deviation_only_over_seeds() -> None:

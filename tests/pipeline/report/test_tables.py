@@ -50,7 +50,15 @@ def test_finding_of_one_seed_claims_little() -> None:
 
 @pytest.mark.parametrize(
     ("variant", "counts"),
-    [("weak", (0, 5)), ("mixed", (2, 3)), ("strong", (2, 0)), ("dual", (2, 3))],
+    [
+        ("weak", (0, 5)),
+        ("mixed", (2, 3)),
+        ("strong", (2, 0)),
+        ("dual", (2, 3)),
+        ("full", (5, 0)),
+        ("dual_full", (5, 0)),
+        ("mixed_x3", (2, 3)),
+    ],
 )
 def test_label_counts(variant: str, counts: tuple[int, int]) -> None:
     assert label_counts(make_plan(variant, 3, ["a", "b"], ["c", "d", "e"])) == counts
