@@ -123,6 +123,12 @@ def total_array(values: NDArray[Number]) -> NDArray[Number]:
     return array
 
 
+def wait_for_all() -> None:
+    """Return when every process has come here: what they wrote before is there for all."""
+    if world().size > 1:
+        dist.barrier()
+
+
 @contextmanager
 def shared_folder(path: Path) -> Iterator[Path]:
     """`atomic.whole_folder` for all processes: the leading one makes it and moves it into place."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from pipeline.augment import image_tensor, normalise, warp
 from pipeline.crf import CrfWeights
 from pipeline.device import pick_device
-from pipeline.distributed import world
+from pipeline.distributed import wait_for_all, world
 from pipeline.dsrg import DsrgNet, build_dsrg
 from pipeline.images import read_image, write_mask
 from pipeline.lattice import lattice_crf
@@ -37,6 +37,8 @@ def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
 def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: Path) -> int:
     """Write a palette PNG for every strong and weak image into `folder`, each process its share.
 
+    It returns when those of all processes are written.
+
     Returns:
         number of masks all processes write.
     """
@@ -54,6 +56,7 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
         write_mask(
             folder / f"{row.id}.png", mask_HW.cpu().numpy().astype(np.uint8), manifest.classes
         )
+    wait_for_all()
     return len(rows)
 
 

@@ -112,6 +112,29 @@ def test_proxies_and_their_quality_are_the_same_bytes(one: Path, two: Path) -> N
     assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)
 
 
+SLOW = """
+import os, runpy, time
+import pipeline.proxy as proxy
+
+write = proxy.write_mask
+def slowly(*arguments):
+    time.sleep(0.3 * (os.environ["RANK"] == "0"))
+    write(*arguments)
+proxy.write_mask = slowly
+runpy.run_module("stages.proxy", run_name="__main__")
+"""
+
+
+def test_proxies_are_measured_when_all_are_written(one: Path, two: Path) -> None:
+    """A process that is done with its own must not look for those of another too soon."""
+    (two / "slow.py").write_text(SLOW, "utf-8")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = run(*launcher, "slow.py", cwd=two)
+    assert done.returncode == 0, done.stderr
+    file = "data/proxy/quality.json"
+    assert (two / file).read_bytes() == (one / file).read_bytes()
+
+
 def torchrun(node: int, port: int, *arguments: str) -> list[str]:
     """One of two machines, as torchrun wants it: here both are this one."""
     return [
