@@ -1,23 +1,10 @@
 """What this machine can do at best, measured: the physical limit beside a row."""
 
 import functools
-import time
-from collections.abc import Callable
 
 import torch
 
-
-def seconds(work: Callable[[], object], rounds: int = 5) -> float:
-    """Least seconds of `work` over some rounds, the device waited for."""
-    best = float("inf")
-    for number in range(rounds + 1):
-        start = time.perf_counter()
-        work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        if number:
-            best = min(best, time.perf_counter() - start)
-    return best
+from benchmarks.timing import in_turns
 
 
 @functools.cache
@@ -26,7 +13,7 @@ def memory_rate(device: str) -> float:
     count = 2**30 if device == "cuda" else 2**27
     source = torch.ones(count, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    return 2 * count / seconds(lambda: target.copy_(source))
+    return 2 * count / in_turns(lambda: target.copy_(source))[0]
 
 
 @functools.cache
@@ -37,11 +24,11 @@ def matrix_rate(device: str, dtype: torch.dtype) -> float:
     """
     side = 8192 if device == "cuda" else 2048
     a = torch.randn(side, side, device=device).to(dtype)
-    product = 2 * side**3 / seconds(lambda: a @ a)
+    product = 2 * side**3 / in_turns(lambda: a @ a)[0]
     count, width, grid = (64, 512, 41) if device == "cuda" else (4, 256, 41)
     layer = torch.nn.Conv2d(width, width, 3, padding=1, bias=False).to(device, dtype)
     layer = layer.to(memory_format=torch.channels_last).requires_grad_(False)
     images = torch.randn(count, width, grid, grid, device=device).to(dtype)
     images = images.contiguous(memory_format=torch.channels_last)
     operations = 2 * 9 * width**2 * count * grid**2
-    return max(product, operations / seconds(lambda: layer(images)))
+    return max(product, operations / in_turns(lambda: layer(images))[0])

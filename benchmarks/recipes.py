@@ -26,13 +26,12 @@ from pipeline.losses import segmentation_loss
 from pipeline.network import upsample
 from pipeline.optim import paper_adam
 from pipeline.params import load_params
-from pipeline.backbones import build_backbone
-from pipeline.network import DualBranchNet
+from pipeline.build import build_network
+from pipeline.plan import make_plan
 
 params = load_params(Path(sys.argv[1]))
 train, device = params.train, pick_device()
-network = DualBranchNet(build_backbone(params.backbone, "none"), 21, neck_n=params.neck_n,
-                        width=train.neck_width, dilation=train.neck_dilation)
+network = build_network(params, make_plan("dual", params.neck_n, (), ()), 21, "none")
 forward = prepare(network, params.engine, train.batch_size)
 optimiser = paper_adam(network, train)
 images = torch.randn(train.batch_size, 3, train.crop, train.crop, device=device)

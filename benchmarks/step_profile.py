@@ -12,15 +12,16 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.training import dual_step
 from pipeline.augment import View, normalise
-from pipeline.backbones import build_backbone
+from pipeline.build import build_network
 from pipeline.datasets.rendered import prepare
 from pipeline.device import pick_device
 from pipeline.engine import prepare as prepare_network
 from pipeline.losses import segmentation_loss
 from pipeline.manifest import read_manifest, write_manifest
-from pipeline.network import DualBranchNet, upsample
+from pipeline.network import upsample
 from pipeline.optim import paper_adam
 from pipeline.params import Engine, Params, load_params
+from pipeline.plan import make_plan
 from pipeline.sampling import BatchPlan, batches
 
 STEPS = 10
@@ -39,10 +40,8 @@ def default_steps(params: Params, folder: Path) -> Callable[[], object]:
     view = View(train.crop, train.scale_min, train.scale_max)
     data = iter(batches(pairs, order, view=view, classes=len(classes), workers=0,
                         device=pick_device()))  # fmt: skip
-    network = DualBranchNet(
-        build_backbone(params.backbone, "none"), len(classes),
-        neck_n=params.neck_n, width=train.neck_width, dilation=train.neck_dilation,
-    )  # fmt: skip
+    plan = make_plan("dual", params.neck_n, (), ())
+    network = build_network(params, plan, len(classes), "none")
     forward = prepare_network(network, params.engine, train.batch_size)
     optimiser = paper_adam(network, train)
 
