@@ -24,7 +24,7 @@ from pipeline.device import pick_device
 from pipeline.errors import LostProcessesError, UserError
 
 T = TypeVar("T")
-Number = TypeVar("Number", bound=np.integer[Any])
+Number = TypeVar("Number", bound=np.number[Any])
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def total(values: Tensor) -> Tensor:
 
 
 def total_array(values: NDArray[Number]) -> NDArray[Number]:
-    """Sum of an integer array over all processes, which all get it."""
+    """Sum of an array over all processes, which all get it."""
     if world().size == 1:
         return values
     summed = total(torch.from_numpy(np.ascontiguousarray(values)).to(pick_device()))

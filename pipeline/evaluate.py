@@ -6,27 +6,49 @@ Shape legend: B batch, C classes, H W image, h w grid.
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.augment import image_tensor, mask_tensor, normalise, stack_images
+from pipeline.backbones import Backbone
 from pipeline.distributed import total_array, world
 from pipeline.images import read_image, read_mask, write_mask
 from pipeline.manifest import Manifest, Row
 from pipeline.metrics import Counts, confusion_matrix
-from pipeline.network import DualBranchNet, upsample
+from pipeline.network import upsample
 from pipeline.progress import track
 
 
+class Segmenter(Protocol):
+    """A network that maps normalised images to logits (B, C, h, w) on its backbone's grid."""
+
+    backbone: Backbone
+
+    def __call__(self, images_B3HW: Tensor) -> Any:
+        """The logits."""
+
+    def eval(self) -> Any:
+        """Switch to inference mode."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Whatever was trained."""
+
+
 @torch.inference_mode()
-def predict_batch(network: DualBranchNet, images_B3HW: Tensor) -> Tensor:
-    """Class indices of the strong branch, (B, H, W) int64, at the images' own size."""
+def predict_logits(network: Segmenter, images_B3HW: Tensor) -> Tensor:
+    """Logits (B, C, H, W) at the images' own size; of a dual network those of its strong branch."""
     device = next(network.parameters()).device
-    logits_BChw = network(normalise(images_B3HW.to(device)))
+    logits_BChw: Tensor = network(normalise(images_B3HW.to(device)))
     size = (images_B3HW.shape[-2], images_B3HW.shape[-1])
-    return upsample(logits_BChw, size, network.backbone.geometry).argmax(dim=1)
+    return upsample(logits_BChw, size, network.backbone.geometry)
+
+
+def predict_batch(network: Segmenter, images_B3HW: Tensor) -> Tensor:
+    """Class indices, (B, H, W) int64, at the images' own size."""
+    return predict_logits(network, images_B3HW).argmax(dim=1)
 
 
 def same_size_batches(rows: list[Row], batch_size: int) -> Iterator[list[Row]]:
@@ -38,7 +60,7 @@ def same_size_batches(rows: list[Row], batch_size: int) -> Iterator[list[Row]]:
 
 
 def confusion_of(
-    network: DualBranchNet,
+    network: Segmenter,
     manifest: Manifest,
     batch_size: int,
     predictions: Path | None = None,
@@ -56,14 +78,33 @@ def confusion_of(
     network.eval()
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
-    scored = [row for row in manifest.of("val") if row.mask]
-    parts = world().share(list(same_size_batches(scored, batch_size)))
-    for rows in track(parts, what) if what else parts:
-        images = [image_tensor(read_image(manifest.path(row.image))) for row in rows]
-        predicted_BHW = predict_batch(network, stack_images(images)).to(torch.uint8).cpu()
-        truth = [mask_tensor(read_mask(manifest.path(row.mask), classes)) for row in rows]
-        total += confusion_matrix(torch.stack(truth), predicted_BHW, classes)
+    for rows, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, what):
+        predicted_BHW = predict_batch(network, images_B3HW).to(torch.uint8).cpu()
+        total += confusion_matrix(truth_BHW, predicted_BHW, classes)
         if predictions is not None:
             for row, mask_HW in zip(rows, predicted_BHW.numpy(), strict=True):
                 write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
     return total_array(total)
+
+
+def scored_batches(
+    manifest: Manifest, batch_size: int, what: str | None = None
+) -> Iterator[tuple[list[Row], Tensor, Tensor]]:
+    """This process's share of the val images that have a mask.
+
+    Args:
+        manifest: the data set.
+        batch_size: images of one size in a batch.
+        what: name of the progress bar, or None for no bar.
+
+    Yields:
+        rows, their images (B, 3, H, W) and true masks (B, H, W), as bytes.
+    """
+    scored = [row for row in manifest.of("val") if row.mask]
+    parts = world().share(list(same_size_batches(scored, batch_size)))
+    for rows in track(parts, what) if what else parts:
+        images = [image_tensor(read_image(manifest.path(row.image))) for row in rows]
+        truth = [
+            mask_tensor(read_mask(manifest.path(row.mask), len(manifest.classes))) for row in rows
+        ]
+        yield rows, stack_images(images), torch.stack(truth)

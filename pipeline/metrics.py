@@ -139,6 +139,15 @@ def summarise(confusion: Counts) -> dict[str, float]:
     }
 
 
+def image_iou(truth: Tensor, prediction: Tensor, classes: int) -> float:
+    """Mean IoU within one image in percent, over the classes in its truth or its prediction.
+
+    0 where there is none: every true pixel is 255.
+    """
+    iou = class_iou(confusion_matrix(truth, prediction, classes))
+    return float(np.nanmean(iou)) if np.isfinite(iou).any() else 0.0
+
+
 def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation; the deviation of one value is 0."""
     array = np.asarray(values, dtype=float)

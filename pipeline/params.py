@@ -154,7 +154,7 @@ class Evaluate(Block):
 
 
 class Report(Block):
-    """Stage report: rows of the picture grid."""
+    """Stage report: pictures of each kind (best, median, worst, ...)."""
 
     rows: Positive
 
@@ -168,6 +168,7 @@ class Params(Block):
     backbone_weights: str
     neck_n: Annotated[int, Field(ge=0, le=3)]
     variants: Annotated[list[str], Field(min_length=1)]
+    ensembles: list[str]
     seed: Count
     seeds: Annotated[list[Count], Field(min_length=1)]
     engine: Engine
@@ -185,10 +186,15 @@ class Params(Block):
         unknown = [name for name in self.variants if find_variant(name) is None]
         if unknown:
             raise ValueError(f"variants: {unknown[0]!r} is none of {NAMES}")
-        doubles = {"variants": len(set(self.variants)), "seeds": len(set(self.seeds))}
-        for key, different in doubles.items():
-            if different != len(getattr(self, key)):
+        for key in ("variants", "ensembles", "seeds"):
+            if len(set(getattr(self, key))) != len(getattr(self, key)):
                 raise ValueError(f"{key}: an entry stands twice")
+        lacking = [name for name in self.ensembles if not {name, "strong"} <= {*self.variants}]
+        if lacking or "strong" in self.ensembles:
+            raise ValueError(
+                f"ensembles: {(lacking or ['strong'])[0]!r} is averaged with strong, so variants "
+                "must hold both; -S 'ensembles=[]' leaves ensembles out"
+            )
         for key, block in (("cam", self.cam), ("train", self.train)):
             if block.scale_min > block.scale_max:
                 raise ValueError(f"{key}.scale_min: must not be above {key}.scale_max")

@@ -21,7 +21,7 @@ from pipeline.device import pick_device
 from pipeline.distributed import total_array, world
 from pipeline.images import read_mask
 from pipeline.manifest import Manifest
-from pipeline.metrics import Counts, class_iou, confusion_matrix
+from pipeline.metrics import Counts, class_iou, confusion_matrix, image_iou
 from pipeline.network import downsample, upsample
 from pipeline.params import Params
 from pipeline.plan import proxy_path
@@ -31,11 +31,12 @@ from pipeline.seeds import load_classifier, read_seeds
 from pipeline.tagged import TaggedImages
 
 KINDS = ("seed", "cam", "proxy")
+PER_IMAGE = ["id", "proxy_iou"]
 PER_CLASS = ["class", "seed_precision", "seed_coverage", "cam_iou", "proxy_iou"]
 
 
 def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> dict[str, float]:
-    """Write quality.json and quality.csv into `folder`; each process measures its share.
+    """Write quality.json, quality.csv and images.csv into `folder`; each process its share.
 
     Args:
         params: all of params.yaml.
@@ -50,6 +51,7 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
     rows, classes = manifest.train(), len(manifest.classes)
     known = [i for i, row in enumerate(rows) if row.mask]
     totals = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
+    iou_N = np.zeros(len(rows))
     seeds_Nhw = read_seeds(seeds, manifest)
     network = load_classifier(params, classes, seeds)
     for i, maps_Chw in _cam_maps(params, manifest, network, known):
@@ -66,17 +68,21 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
         }
         for kind, (true, given) in pairs.items():
             totals[kind] += confusion_matrix(true, given, classes)
+        iou_N[i] = image_iou(*pairs["proxy"], classes)
+    iou_N = total_array(iou_N)
     totals = {kind: total_array(counts) for kind, counts in totals.items()}
     summary: dict[str, float] = {"images": len(known)}
     if known:
         summary |= _summary(totals)
     if world().leads:
-        _write(folder, summary, _per_class(manifest, totals) if known else [])
+        write_csv(folder / "quality.csv", PER_CLASS, _per_class(manifest, totals) if known else [])
+        images = ([rows[i].id, f"{iou_N[i]:.2f}"] for i in known)
+        write_csv(folder / "images.csv", PER_IMAGE, images)
+        _write_summary(folder, summary)
     return summary
 
 
-def _write(folder: Path, summary: dict[str, float], per_class: list[list[str]]) -> None:
-    write_csv(folder / "quality.csv", PER_CLASS, per_class)
+def _write_summary(folder: Path, summary: dict[str, float]) -> None:
     with whole_file(folder / "quality.json") as part:
         part.write_text(json.dumps(summary, indent=2) + "\n", "utf-8", newline="\n")
 

@@ -9,6 +9,7 @@ from pipeline.device import pick_device
 from pipeline.distributed import shared_folder, world
 from pipeline.evaluate import confusion_of
 from pipeline.manifest import Manifest
+from pipeline.network import DualBranchNet
 from pipeline.params import Params
 from pipeline.plan import Plan
 from pipeline.results import write_results
@@ -42,10 +43,7 @@ def evaluate_variant(
     confusions = []
     with shared_folder(predictions) as part:
         for seed in params.seeds:
-            network = build_network(params, plan, len(manifest.classes), "none")
-            path = models / plan.variant / str(seed) / "network.safetensors"
-            load_network(network, path, f"train {plan.variant} {seed}")
-            network = network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = load_trained(params, manifest, plan, seed, models)
             what = f"evaluate: {plan.variant} seed {seed}"
             kept = part if seed == params.seeds[0] else None
             batch_size = params.evaluate.batch_size
@@ -53,3 +51,18 @@ def evaluate_variant(
     if not world().leads:
         return {}
     return write_results(folder, manifest.classes, params.seeds, confusions)
+
+
+def load_trained(
+    params: Params, manifest: Manifest, plan: Plan, seed: int, models: Path
+) -> DualBranchNet:
+    """A variant's network as stage train left it, on this process's device, ready for inference.
+
+    Raises:
+        UserError: its file is missing or belongs to another architecture.
+    """
+    network = build_network(params, plan, len(manifest.classes), "none")
+    path = models / plan.variant / str(seed) / "network.safetensors"
+    load_network(network, path, f"train {plan.variant} {seed}")
+    network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval()

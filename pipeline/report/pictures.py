@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from pipeline.errors import need
 from pipeline.images import Bytes, palette_bytes, read_image, read_mask
 from pipeline.manifest import ClassList, Manifest, Row
-from pipeline.metrics import class_iou, confusion_matrix
 from pipeline.params import Params
 from pipeline.paths import PREDICTIONS, PROXY, SEEDS
 from pipeline.plan import proxy_path
@@ -60,13 +58,6 @@ def spread_evenly(count: int, rows: int) -> list[int]:
     """
     rows = min(rows, count)
     return [(2 * place + 1) * count // (2 * rows) for place in range(rows)]
-
-
-def image_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
-    """Mean IoU within one image, over the classes that its truth or its prediction holds."""
-    counts = confusion_matrix(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
-    iou = class_iou(counts)
-    return float(np.nanmean(iou)) if np.isfinite(iou).any() else 0.0
 
 
 def prediction_path(variant: str, image_id: str) -> Path:

@@ -89,6 +89,26 @@ def test_true_masks_as_proxies_score_full(manifest: Manifest, folders: tuple[Pat
         else:
             assert cell == ""
 
+    # Each image against counts of its own: its proxy is the truth but for one square.
+    spoilt = manifest.train()[3]
+    mask = np.array(read_mask(proxy / "masks" / f"{spoilt.id}.png"))
+    mask[4:20, 4:20] = 1
+    write_mask(proxy / "masks" / f"{spoilt.id}.png", mask, manifest.classes)
+    measure(small_params(), manifest, proxy, seeds)
+    truth = np.array(read_mask(manifest.path(spoilt.mask)))
+    kept = truth != IGNORE
+    shares = [
+        100
+        * np.sum((mask == c) & (truth == c) & kept)
+        / np.sum(((mask == c) | (truth == c)) & kept)
+        for c in np.union1d(mask[kept], truth[kept])
+    ]
+    with (proxy / "images.csv").open(newline="") as file:
+        by_image = {row["id"]: float(row["proxy_iou"]) for row in csv.DictReader(file)}
+    assert by_image.pop(spoilt.id) == pytest.approx(np.mean(shares), abs=0.01)
+    assert set(by_image.values()) == {100.0}
+    assert len(by_image) == 15
+
 
 def test_only_images_with_masks_are_measured(
     manifest: Manifest, folders: tuple[Path, Path]

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-STAGES = ["download", "seeds", "dsrg", "proxy", "split", "train", "evaluate", "report"]
-ARGUMENTS = {"train": ["dual", "0"], "evaluate": ["dual"]}
+STAGES = [
+    *("download", "seeds", "dsrg", "proxy", "split", "train"),
+    *("evaluate", "evaluate_dsrg", "ensemble", "report"),
+]
+ARGUMENTS = {"train": ["dual", "0"], "evaluate": ["dual"], "ensemble": ["weak"]}
 
 
 def call(stage: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,6 @@ from pipeline.paths import DATASET, PREDICTIONS, SEEDS
 from pipeline.report.pictures import (
     LONGEST,
     Picture,
-    image_iou,
     legend,
     proxy_grid,
     spread_evenly,

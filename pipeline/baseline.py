@@ -1,0 +1,38 @@
+"""Stage evaluate_dsrg: the DSRG network itself on val, the first row of Table 1."""
+
+from pathlib import Path
+
+import torch
+
+from pipeline.device import pick_device
+from pipeline.distributed import shared_folder, world
+from pipeline.evaluate import confusion_of
+from pipeline.manifest import Manifest
+from pipeline.params import Params
+from pipeline.proxy import load_dsrg
+from pipeline.results import write_results
+
+
+def evaluate_dsrg(
+    params: Params, manifest: Manifest, *, dsrg: Path, predictions: Path, folder: Path
+) -> dict[str, float]:
+    """Score the network the proxies come from as every other: one pass, no tags, no CRF.
+
+    Args:
+        params: all of params.yaml; the network was trained with `seed`, once.
+        manifest: the data set.
+        dsrg: data/dsrg.
+        predictions: data/predictions/dsrg, for palette PNGs.
+        folder: results/dsrg.
+
+    Returns:
+        the content of metrics.json; empty in processes that do not lead.
+    """
+    network = load_dsrg(params, manifest, dsrg)
+    network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batch_size = params.evaluate.batch_size
+    with shared_folder(predictions) as part:
+        confusion = confusion_of(network, manifest, batch_size, part, "evaluate: dsrg")
+    if not world().leads:
+        return {}
+    return write_results(folder, manifest.classes, [params.seed], [confusion])
