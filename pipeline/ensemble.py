@@ -18,9 +18,9 @@ from pipeline.params import Params
 from pipeline.plan import read_plans
 from pipeline.results import write_csv, write_results
 from pipeline.score import load_trained
+from pipeline.variants import PAPERS_LAMBDA
 
 LAMBDAS = tuple(step / 10 for step in range(11))
-PAPERS_LAMBDA = 0.4  # where the paper's curve is highest; ours is not searched on val
 STRONG = "strong"
 
 

@@ -6,6 +6,10 @@ from typing import Literal
 
 Labels = Literal["mask", "proxy"]
 
+# Weight of the other network in an average with `strong` (Eq. 4): where the paper's curve is
+# highest (Fig. 6). Ours is not searched on val.
+PAPERS_LAMBDA = 0.4
+
 
 @dataclass(frozen=True)
 class Stream:

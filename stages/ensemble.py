@@ -17,9 +17,10 @@ def main(
     """Two networks, their probabilities averaged for lambda from 0 to 1 (Fig. 6)."""
     params = read_params(params_file)
 
-    from pipeline.ensemble import PAPERS_LAMBDA, evaluate_ensemble
+    from pipeline.ensemble import evaluate_ensemble
     from pipeline.manifest import open_manifest
     from pipeline.record import write_record
+    from pipeline.variants import PAPERS_LAMBDA
 
     folder = RESULTS / f"ensemble_{variant}"
     with start(params.engine) as world:

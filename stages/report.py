@@ -1,4 +1,4 @@
-"""Lay everything out on one page: report/index.html."""
+"""Lay everything out on one page, report/index.html, with tables and plots as files."""
 
 import typer
 
@@ -16,7 +16,7 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     from pipeline.report.page import comparison_text, write_report
 
     with whole_folder(REPORT) as folder:
-        write_report(params, open_manifest(params), folder / "index.html")
+        write_report(params, open_manifest(params), folder)
     typer.echo(comparison_text(params))
     typer.echo(f"open {REPORT / 'index.html'}")
 

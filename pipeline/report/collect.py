@@ -12,15 +12,25 @@ from pipeline.manifest import ClassList
 from pipeline.params import Params
 from pipeline.paths import DSRG, PROXY, RECORDS, RESULTS, SEEDS, model_dir
 from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
-from pipeline.variants import find_variant
+from pipeline.variants import PAPERS_LAMBDA, find_variant
 
 METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
 EARLY_STAGES = ("download", "seeds", "dsrg", "proxy", "split")
+DSRG_ROW = "dsrg"
+ENSEMBLE = "ensemble_"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file a measured number was read from, and what it was measured with."""
+
+    path: Path
+    details: str
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """One class of one variant; None where the class is neither in the truth nor predicted."""
+    """One class of one network; None where the class is neither in the truth nor predicted."""
 
     iou: float | None
     sd: float | None
@@ -29,7 +39,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that is known of one variant: scores in percent, confusion as counts (C, C+1)."""
+    """All that is known of one row of Table 1: scores in percent, confusion as counts (C, C+1)."""
 
     name: str
     title: str
@@ -37,20 +47,26 @@ class Outcome:
     by_seed: Mapping[int, float]
     per_class: Sequence[ClassScore]
     confusion: NDArray[np.int64]
+    details: str = ""  # data set, seeds, commit and device
 
     @property
     def miou(self) -> float:
         """Mean IoU, mean over the seeds."""
         return self.metrics["miou"] or 0.0
 
+    def source(self, file: str = "seeds.csv") -> Source:
+        """Where its numbers come from."""
+        return Source(RESULTS / self.name / file, self.details)
+
 
 @dataclass(frozen=True)
 class Training:
-    """A variant's curves over its seeds."""
+    """A variant's curves over its seeds; `best` is each seed's highest val mIoU on the way."""
 
     name: str
     loss: Curve
     val_miou: Curve
+    best: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -71,29 +87,60 @@ class Record:
     values: Mapping[str, Any]
 
 
+def scored_names(params: Params) -> list[str]:
+    """Everything this run scores on val: DSRG itself, the variants, the averages."""
+    return [DSRG_ROW, *params.variants, *(f"{ENSEMBLE}{name}" for name in params.ensembles)]
+
+
+def stage_of(name: str) -> str:
+    """Module and arguments of the stage that scores one of them.
+
+    >>> stage_of("dual"), stage_of("dsrg"), stage_of("ensemble_weak")
+    ('evaluate dual', 'evaluate_dsrg', 'ensemble weak')
+    """
+    if name == DSRG_ROW:
+        return "evaluate_dsrg"
+    if name.startswith(ENSEMBLE):
+        return f"ensemble {name.removeprefix(ENSEMBLE)}"
+    return f"evaluate {name}"
+
+
+def title_of(name: str) -> str:
+    """What a reader is told of one of them."""
+    if name == DSRG_ROW:
+        return "the network that the proxies come from, taught by tags alone"
+    if name.startswith(ENSEMBLE):
+        other = name.removeprefix(ENSEMBLE)
+        shares = f"{PAPERS_LAMBDA:g} {other} + {1 - PAPERS_LAMBDA:g} strong"
+        return f"two networks, their probabilities averaged: {shares}"
+    variant = find_variant(name)
+    assert variant is not None
+    return variant.title
+
+
 def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dict[int, float]]:
-    """A variant's metrics.json, and the mIoU of each seed from its seeds.csv.
+    """One network's metrics.json, and the mIoU of each seed from its seeds.csv.
 
     Raises:
         UserError: a file is missing, or was made for other seeds than params.yaml has.
     """
-    folder, stage = RESULTS / name, f"evaluate {name}"
+    folder, stage = RESULTS / name, stage_of(name)
     values = read_json(folder / "metrics.json", stage)
     metrics = {key: number(str(values.get(key))) for key in METRICS}
     table = read_table(folder / "seeds.csv", stage, ("seed", "miou"))
     by_seed = {int(row["seed"]): number(row["miou"]) or 0.0 for row in table}
-    if list(by_seed) != params.seeds:
+    if list(by_seed) != ([params.seed] if name == DSRG_ROW else params.seeds):
         raise stale(folder / "seeds.csv", "was made for other seeds than params.yaml has", stage)
     return metrics, by_seed
 
 
 def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
-    """Everything in results/<variant>.
+    """Everything in results/<name>.
 
     Raises:
         UserError: a file is missing, or was made for other seeds or classes.
     """
-    folder, stage = RESULTS / name, f"evaluate {name}"
+    folder, stage = RESULTS / name, stage_of(name)
     metrics, by_seed = read_scores(params, name)
     table = read_table(folder / "per_class.csv", stage, ("class", "iou", "iou_sd", "pixels"))
     if [row["class"] for row in table] != list(classes.names):
@@ -102,9 +149,30 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
     confusion = read_counts(folder / "confusion.csv", stage)
     if confusion.shape != (len(classes), len(classes) + 1):
         raise stale(folder / "confusion.csv", "has other classes than the data set", stage)
-    variant = find_variant(name)
-    assert variant is not None
-    return Outcome(name, variant.title, metrics, by_seed, scores, confusion)
+    details = measured_with(params, stage, by_seed)
+    return Outcome(name, title_of(name), metrics, by_seed, scores, confusion, details)
+
+
+def measured_with(params: Params, stage: str, seeds: Mapping[int, float]) -> str:
+    """Data set, seeds, commit and device of a score, in one line."""
+    values = read_record(stage).values
+    seeds_named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    known = [f"commit {values['commit']}" if values.get("commit") else "", values.get("device")]
+    return "; ".join([params.dataset, seeds_named, *(str(value) for value in known if value)])
+
+
+def read_lambdas(name: str) -> Curve:
+    """Mean IoU of an average by lambda; the band is one deviation to both sides.
+
+    Raises:
+        UserError: lambda.csv is missing.
+    """
+    columns = ("lambda", "miou", "miou_sd")
+    rows = read_table(RESULTS / name / "lambda.csv", stage_of(name), columns)
+    values = np.array([[float(row[column]) for column in columns] for row in rows])
+    share, mean, sd = (tuple(column.tolist()) for column in values.T)
+    low, high = (tuple(m + sign * s for m, s in zip(mean, sd, strict=True)) for sign in (-1, 1))
+    return Curve(share, mean, low, high)
 
 
 def read_training(params: Params, name: str) -> Training:
@@ -117,7 +185,9 @@ def read_training(params: Params, name: str) -> Training:
         read_table(model_dir(name, seed) / "history.csv", f"train {name} {seed}", ("step",))
         for seed in params.seeds
     ]
-    return Training(name, curve(histories, "loss"), curve(histories, "val_miou"))
+    scores = [curve([rows], "val_miou").mean for rows in histories]
+    best = tuple(max(values) for values in scores if values)
+    return Training(name, curve(histories, "loss"), curve(histories, "val_miou"), best)
 
 
 def read_weak_curves() -> dict[str, Curve]:
@@ -157,11 +227,12 @@ def read_records(params: Params) -> list[Record]:
     """The record of every stage of this run, in the order the stages run."""
     stages = list(EARLY_STAGES)
     for name in params.variants:
-        stages += [f"train-{name}-{seed}" for seed in params.seeds] + [f"evaluate-{name}"]
-    records = []
-    for stage in stages:
-        path = RECORDS / f"{stage}.json"
-        # A stage that DVC took from its cache may have left none; that spoils no result.
-        values = read_json(path, stage.replace("-", " ")) if path.exists() else {}
-        records.append(Record(stage.replace("-", " "), values))
-    return records
+        stages += [f"train {name} {seed}" for seed in params.seeds] + [f"evaluate {name}"]
+    averages = [f"ensemble {name}" for name in params.ensembles]
+    return [read_record(stage) for stage in [*stages, "evaluate_dsrg", *averages]]
+
+
+def read_record(stage: str) -> Record:
+    """What a stage ran on; a stage that DVC took from its cache may have left none."""
+    path = RECORDS / f"{stage.replace(' ', '-')}.json"
+    return Record(stage, read_json(path, stage) if path.exists() else {})

@@ -1,70 +1,19 @@
-"""Charts as inline SVG whose colours are CSS variables, so that they follow the page's theme."""
+"""The charts of the page."""
 
-import html
-import io
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pipeline.report.collect import Outcome
+from pipeline.report.drawing import INK, TONES, Dash, drawing, spread, tone_of
 from pipeline.report.sources import Curve
 
-Dash = str | tuple[int, tuple[int, ...]]
-
-# matplotlib knows no CSS: it draws with these stand-ins, and `to_svg` puts the variables in.
-INK, GRID = "#01a001", "#01a002"
-TONES = ("#01a011", "#01a012", "#01a013", "#01a014")
-FAMILIES = dict(zip(("weak", "mixed", "strong", "dual"), TONES, strict=True)) | {"full": TONES[2]}
-DASHES: dict[str, Dash] = {
-    **dict(zip(FAMILIES, (":", "-.", "--", "-", (0, (1, 1))), strict=True)),
-    "dual_natural": (0, (6, 2, 1, 2)),
-    "dual_full": (0, (2, 1)),
-}
-REPEATED: Dash = (0, (4, 1, 1, 1, 1, 1))  # mixed_x2, mixed_x3, ...
-CSS = {INK: "currentColor", GRID: "var(--grid)"} | {
-    tone: f"var(--tone-{number})" for number, tone in enumerate(TONES, start=1)
-}
 HEAT = "#3b78b5"  # --heat in page.css.j2
 HEAT_MOST = 0.6  # ink stays readable on this much of the heat colour, in both themes
 NUMBERS_UP_TO = 12  # classes whose confusion has room for numbers
-
-STYLE = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # class names may hold dollar signs
-    "font.size": 12.0,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GRID,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": GRID,
-    "ytick.color": GRID,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-}
-
-
-def tone_of(variant: str) -> str:
-    """A variant's colour, which it shares with its kin: `dual_full` has that of `dual`."""
-    return FAMILIES[variant.split("_", maxsplit=1)[0]]
-
-
-def dash_of(variant: str) -> Dash:
-    """How a variant's line is dashed, so that kin can be told apart."""
-    return DASHES.get(variant, REPEATED)
 
 
 @dataclass(frozen=True)
@@ -75,45 +24,6 @@ class Line:
     curve: Curve
     tone: str
     dash: Dash = "-"
-
-
-@dataclass
-class Drawing:
-    """A figure in the making; `svg` holds it when its block is left."""
-
-    figure: Figure
-    axes: Axes
-    svg: Markup = field(default=Markup())
-
-
-@contextmanager
-def drawing(width: int, height: int, name: str, alt: str) -> Iterator[Drawing]:
-    """One pair of axes in the page's style; sizes are in CSS pixels."""
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": name}):  # type: ignore[arg-type]
-        figure = Figure(figsize=(width / 72, height / 72), layout="constrained")
-        made = Drawing(figure, figure.subplots())
-        yield made
-        made.svg = to_svg(figure, alt)
-
-
-def to_svg(figure: Figure, alt: str) -> Markup:
-    """An SVG element without prologue, ids of its groups, fonts and fixed colours."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<g) id="[^"]*"', r"\1", text)
-    text = re.sub(r" font-family: [^;\"]*;?", "", text)
-    for stand_in, value in CSS.items():
-        text = text.replace(stand_in, value)
-    body = text[text.index(">", text.index("<svg")) + 1 :]
-    width, height = (round(72 * inches) for inches in figure.get_size_inches())
-    head = (
-        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" '
-        f'style="width:{width}px">'
-    )
-    return Markup(head + body)  # noqa: S704 - matplotlib escapes its texts
 
 
 def score_bars(outcomes: Sequence[Outcome]) -> Markup:
@@ -145,15 +55,6 @@ def score_bars(outcomes: Sequence[Outcome]) -> Markup:
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
     return made.svg
-
-
-def spread(mean: float, deviation: float | None) -> str:
-    """A mean with its deviation, where there is one.
-
-    >>> spread(61.234, 0.5), spread(61.234, None)
-    ('61.23 ± 0.50', '61.23')
-    """
-    return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
 
 
 def line_chart(
@@ -218,4 +119,31 @@ def confusion_chart(outcome: Outcome, names: Sequence[str]) -> Markup:
             for (row, column), share in np.ndenumerate(shares):
                 if share >= 0.5:
                     axes.text(column, row, f"{share:.0f}", ha="center", va="center")
+    return made.svg
+
+
+def lambda_chart(curves: dict[str, Curve], paper: tuple[float, float], alone: float) -> Markup:
+    """Mean IoU of averaged networks by the weight of the other one (Fig. 6).
+
+    Args:
+        curves: by the name of the other variant.
+        paper: lambda and mIoU of the paper's highest point, on VOC val.
+        alone: this run's score of `strong`, which every curve starts from.
+    """
+    ends = ", ".join(f"{name} {curve.mean[-1]:.1f}" for name, curve in curves.items())
+    alt = f"mIoU by lambda, from strong alone {alone:.1f} to {ends} alone"
+    with drawing(430, 270, "lambda", alt) as made:
+        axes = made.axes
+        for name, curve in curves.items():
+            axes.plot(curve.steps, curve.mean, marker="o", ms=4, color=tone_of(name), label=name)
+            if curve.low != curve.high:
+                axes.fill_between(
+                    curve.steps, curve.low, curve.high, color=tone_of(name), alpha=0.15, lw=0
+                )
+        axes.axhline(alone, color=TONES[2], ls="--", lw=1.2, label="strong")
+        axes.plot(*paper, "D", ms=6, color=INK, mfc="none", label="paper, VOC val")
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_xlabel("λ, the weight of the network named")
+        axes.set_ylabel("mean IoU on val (%)")
+        made.figure.legend(loc="outside upper left", ncols=4, handlelength=1.8, fontsize=11)
     return made.svg

@@ -13,30 +13,32 @@ from pipeline.atomic import whole_file
 from pipeline.errors import need
 from pipeline.manifest import Manifest
 from pipeline.params import Params
-from pipeline.paths import SPLIT
+from pipeline.paths import PROXY, SPLIT
 from pipeline.plan import Plan, list_hash, read_plans
-from pipeline.report import tables
+from pipeline.report import compare, tables
+from pipeline.report.claims import judge
 from pipeline.report.collect import (
+    ENSEMBLE,
     Outcome,
+    Source,
     Training,
+    read_lambdas,
     read_outcome,
     read_quality,
     read_records,
     read_scores,
     read_training,
     read_weak_curves,
+    scored_names,
 )
-from pipeline.report.figures import (
-    TONES,
-    Line,
-    confusion_chart,
-    dash_of,
-    line_chart,
-    score_bars,
-    tone_of,
-)
-from pipeline.report.pictures import legend, proxy_grid, val_grid
+from pipeline.report.drawing import FAMILIES, TONES, dashes, family_of, tone_of
+from pipeline.report.exports import Table, write_tables
+from pipeline.report.figures import Line, confusion_chart, lambda_chart, line_chart, score_bars
+from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
+from pipeline.report.plots import write_plots
+from pipeline.report.published import read_table1, read_table2, read_table3
 from pipeline.report.sources import Curve
+from pipeline.variants import PAPERS_LAMBDA
 
 TEMPLATES = Path(__file__).parent
 DATASETS = {
@@ -47,30 +49,48 @@ DATASETS = {
 }
 
 
-def write_report(params: Params, manifest: Manifest, path: Path) -> None:
-    """Write one HTML file that holds everything it shows.
+def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
+    """Write index.html, which holds everything it shows, tables/ and plots/.
 
     Args:
-        params: all of params.yaml; only its variants and seeds are shown, in its order.
+        params: all of params.yaml; only what it names is shown.
         manifest: the data set.
-        path: the file to write.
+        folder: where it all goes.
 
     Raises:
         UserError: a file of another stage is missing or stale; the message names both.
     """
-    page = environment().get_template("page.html.j2").render(page_values(params, manifest))
-    with whole_file(path) as part:
+    names = scored_names(params)
+    outcomes = compare.in_order([read_outcome(params, manifest.classes, name) for name in names])
+    for name in ("strong.txt", "weak.txt"):
+        need(SPLIT / name, "split")
+    plans = read_plans(SPLIT, params.variants)
+    trainings = [read_training(params, name) for name in params.variants]
+    made = all_tables(params, manifest, outcomes, trainings, plans)
+    val = val_grid(params, manifest)
+    values = {
+        **page_values(params, manifest, outcomes, plans),
+        **chart_values(params, manifest, outcomes, trainings),
+        **picture_values(
+            manifest, val, proxy_grids(params, manifest, next(iter(plans.values())).weak)
+        ),
+        "tables": made,
+    }
+    page = environment().get_template("page.html.j2").render(values)
+    write_tables(folder / "tables", list(made.values()))
+    write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
+    with whole_file(folder / "index.html") as part:
         part.write_text(page, "utf-8", newline="\n")
 
 
 def comparison_text(params: Params) -> str:
-    """A short table of the variants for the terminal.
+    """A short table of what was scored, for the terminal.
 
     Raises:
         UserError: a result is missing.
     """
     return "\n".join(
-        tables.comparison_lines({name: read_scores(params, name) for name in params.variants})
+        tables.comparison_lines({name: read_scores(params, name) for name in scored_names(params)})
     )
 
 
@@ -84,19 +104,48 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        plain=tables.plain, signed=tables.signed, clock=tables.clock, quality=tables.quality_name
+        plain=tables.plain,
+        clock=tables.clock,
+        quality=tables.quality_name,
+        tone=lambda name: family_of(name) if family_of(name) in FAMILIES else "",
     )
     return made
 
 
-def page_values(params: Params, manifest: Manifest) -> dict[str, Any]:
-    """Everything the template prints."""
-    outcomes = [read_outcome(params, manifest.classes, name) for name in params.variants]
-    for name in ("strong.txt", "weak.txt"):
-        need(SPLIT / name, "split")
-    plans = read_plans(SPLIT, params.variants)
-    records = read_records(params)
-    quality = read_quality()
+def all_tables(
+    params: Params,
+    manifest: Manifest,
+    outcomes: Sequence[Outcome],
+    trainings: Sequence[Training],
+    plans: Mapping[str, Plan],
+) -> dict[str, Table]:
+    """Every table by its name; Tables 2 and 3 where the data set is theirs."""
+    published = read_table1()
+    counts = {name: tables.label_counts(plan) for name, plan in plans.items()}
+    several = len(params.seeds) > 1
+    made = [
+        compare.table1(published, outcomes),
+        compare.claims_table(judge({row.variant: row.miou for row in published}, outcomes)),
+        compare.scores_table(outcomes, counts, several),
+        compare.class_table(manifest.classes, outcomes),
+        compare.curve_table(trainings, outcomes),
+    ]
+    if several:
+        made.append(compare.seed_table(outcomes))
+    if params.dataset == "voc":
+        made.append(compare.table2(read_table2(), params, outcomes))
+    if params.dataset == "coco":
+        made.append(compare.table3(read_table3(), manifest.classes, outcomes))
+    return {table.name: table for table in made}
+
+
+def page_values(
+    params: Params, manifest: Manifest, outcomes: Sequence[Outcome], plans: Mapping[str, Plan]
+) -> dict[str, Any]:
+    """Words and numbers the template prints outside of tables, charts and pictures."""
+    variants = [next(o for o in outcomes if o.name == name) for name in params.variants]
+    records, quality = read_records(params), read_quality()
+    first = next(iter(plans.values()))
     return {
         "params": params,
         "yaml": params_yaml(params),
@@ -105,18 +154,19 @@ def page_values(params: Params, manifest: Manifest) -> dict[str, Any]:
         "class_count": len(manifest.classes),
         "several": len(params.seeds) > 1,
         "outcomes": outcomes,
-        "finding": tables.finding(outcomes),
-        "pairings": tables.pairings(outcomes),
+        "last": params.variants[-1],
+        "finding": tables.finding(variants),
         "class_lines": tables.class_lines(manifest.classes, outcomes),
         "quality": quality,
+        "quality_source": Source(PROXY / "quality.json", f"{params.dataset}; training images"),
         "quality_classes": tables.quality_classes(quality) if quality else [],
         "records": records,
         "ran_on": tables.same_everywhere(records),
         "changed": any(str(r.values.get("commit")).endswith("+") for r in records),
         "total_seconds": tables.total_seconds(records),
-        **split_values(plans),
-        **chart_values(params, manifest, outcomes),
-        **picture_values(params, manifest, next(iter(plans.values()))),
+        "strong_images": len(first.strong),
+        "weak_images": len(first.weak),
+        "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
     }
 
 
@@ -130,42 +180,40 @@ def params_yaml(params: Params) -> str:
     return buffer.getvalue()
 
 
-def split_values(plans: Mapping[str, Plan]) -> dict[str, Any]:
-    """The lists the variants share, and what teaches each branch."""
-    first = next(iter(plans.values()))
-    return {
-        "label_counts": {name: tables.label_counts(plan) for name, plan in plans.items()},
-        "strong_images": len(first.strong),
-        "weak_images": len(first.weak),
-        "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
-    }
-
-
-def chart_values(params: Params, manifest: Manifest, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def chart_values(
+    params: Params,
+    manifest: Manifest,
+    outcomes: Sequence[Outcome],
+    trainings: Sequence[Training],
+) -> dict[str, Any]:
     """Every chart as an SVG element."""
-    trainings = [read_training(params, name) for name in params.variants]
+    averages = {name: read_lambdas(f"{ENSEMBLE}{name}") for name in params.ensembles}
+    strong = next((o.miou for o in outcomes if o.name == "strong"), 0.0)
+    paper = next(row.miou for row in read_table1() if row.variant == "ensemble")
     return {
         "bars": score_bars(outcomes),
+        "lambdas": lambda_chart(averages, (PAPERS_LAMBDA, paper), strong) if averages else None,
         "training_charts": training_charts(trainings),
         "weak_charts": weak_charts(read_weak_curves()),
         "confusions": {o.name: confusion_chart(o, manifest.classes.names) for o in outcomes},
     }
 
 
-def training_charts(trainings: list[Training]) -> list[Markup]:
-    """Loss and val mIoU by step; the latter is left out where it was not measured on the way."""
+def training_charts(trainings: Sequence[Training]) -> list[Markup]:
+    """Loss and val mIoU by step (Fig. 2); the latter only where it was measured on the way."""
+    looks = dashes(training.name for training in trainings)
 
     def lines(curves: Mapping[str, Curve]) -> list[Line]:
         return [
-            Line(name, curve, tone_of(name), dash_of(name))
+            Line(name, curve, tone_of(name), looks[name])
             for name, curve in curves.items()
             if curve.steps
         ]
 
     losses = lines({t.name: t.loss for t in trainings})
     scores = lines({t.name: t.val_miou for t in trainings})
-    charts = [line_chart("loss", losses, "training loss")] if losses else []
-    return charts + ([line_chart("val", scores, "mIoU on val (%)")] if scores else [])
+    charts = [line_chart("val", scores, "mIoU on val (%)", width=480)] if scores else []
+    return charts + ([line_chart("loss", losses, "training loss", width=480)] if losses else [])
 
 
 def weak_charts(curves: Mapping[str, Curve]) -> list[Markup]:
@@ -182,12 +230,17 @@ def weak_charts(curves: Mapping[str, Curve]) -> list[Markup]:
     ]
 
 
-def picture_values(params: Params, manifest: Manifest, plan: Plan) -> dict[str, Any]:
+def picture_values(
+    manifest: Manifest, val: Mapping[str, Grid], proxies: Mapping[str, Grid]
+) -> dict[str, Any]:
     """Both picture grids with their legends."""
-    val, proxies = val_grid(params, manifest), proxy_grid(params, manifest, plan.weak)
+
+    def colours(grids: Mapping[str, Grid]) -> list[tuple[str, str]]:
+        return legend(manifest.classes, {i for grid in grids.values() for i in grid.indices})
+
     return {
-        "val_grid": val,
-        "val_legend": legend(manifest.classes, val.indices),
-        "proxy_grid": proxies,
-        "proxy_legend": legend(manifest.classes, proxies.indices),
+        "val_grids": val,
+        "val_legend": colours(val),
+        "proxy_grids": proxies,
+        "proxy_legend": colours(proxies),
     }

@@ -1,45 +1,26 @@
-"""Picture grids in the manner of the paper's Fig. 7, as small images inside the page."""
+"""Picture grids in the manner of the paper's Fig. 4 and Fig. 7: which images, by stated rules."""
 
-import base64
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import torch
 
 from pipeline.errors import need
-from pipeline.images import Bytes, palette_bytes, read_image, read_mask
+from pipeline.images import Bytes, palette_bytes, read_mask
 from pipeline.manifest import ClassList, Manifest, Row
+from pipeline.metrics import image_iou
 from pipeline.params import Params
 from pipeline.paths import PREDICTIONS, PROXY, SEEDS
 from pipeline.plan import proxy_path
 from pipeline.progress import track
-from pipeline.report.sources import stale
+from pipeline.report.collect import DSRG_ROW, stage_of
+from pipeline.report.sources import read_table, stale
+from pipeline.report.strips import Strip, StripBuilder
 
-LONGEST = 320  # pixels of a picture's longer side on the page
-TINY = 128  # up to here photographs stay lossless, and are enlarged pixel by pixel
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture of a row: a data URI, what it shows, and what stands under it."""
-
-    uri: str
-    size: tuple[int, int]
-    alt: str
-    caption: str
-    tiny: bool
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One image of the data set and all that belongs to it, side by side."""
-
-    id: str
-    tags: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+COLUMNS = 6  # networks that fit beside each other; of more, these and the last are shown
+MAIN_COLUMNS = (DSRG_ROW, "weak", "mixed", "strong", "dual")
 
 
 @dataclass(frozen=True)
@@ -60,17 +41,41 @@ def spread_evenly(count: int, rows: int) -> list[int]:
     return [(2 * place + 1) * count // (2 * rows) for place in range(rows)]
 
 
-def prediction_path(variant: str, image_id: str) -> Path:
-    """Where stage evaluate writes a prediction.
+def by_rank(count: int, each: int) -> dict[str, list[int]]:
+    """Places of the best, the median and the worst of `count` things in rising order.
+
+    >>> by_rank(100, 2)
+    {'best': [99, 98], 'median': [49, 50], 'worst': [1, 0]}
+    >>> by_rank(2, 5)
+    {'best': [1], 'median': [], 'worst': [0]}
+    """
+    each = max(1, min(each, count // 3))
+    best = list(range(count - 1, count - 1 - each, -1))
+    worst = [place for place in range(each - 1, -1, -1) if place not in best]
+    first = (count - each) // 2
+    middle = [p for p in range(first, first + each) if p not in best and p not in worst]
+    return {"best": best, "median": middle, "worst": worst}
+
+
+def shown_columns(params: Params) -> list[str]:
+    """The networks a grid has room for: all, or the paper's and the last one."""
+    names = [DSRG_ROW, *params.variants]
+    if len(names) <= COLUMNS:
+        return names
+    return [name for name in names if name in MAIN_COLUMNS or name == names[-1]]
+
+
+def prediction_path(name: str, image_id: str) -> Path:
+    """Where a prediction of one of the scored networks is.
 
     Raises:
         UserError: it is not there.
     """
-    return need(PREDICTIONS / variant / f"{image_id}.png", f"evaluate {variant}")
+    return need(PREDICTIONS / name / f"{image_id}.png", stage_of(name))
 
 
-def val_grid(params: Params, manifest: Manifest) -> Grid:
-    """Val images spread evenly from the worst to the best prediction of the last variant.
+def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
+    """The val images that the last variant predicts best, in the middle and worst (Fig. 7).
 
     Raises:
         UserError: a prediction is missing or has another size than its image.
@@ -83,30 +88,38 @@ def val_grid(params: Params, manifest: Manifest) -> Grid:
         mask_HW = _indices(prediction_path(last, row.id))
         if mask_HW.shape != truth_HW.shape:
             path = prediction_path(last, row.id)
-            raise stale(path, "has another size than its image", f"evaluate {last}")
-        scores.append(image_iou(truth_HW, mask_HW, classes))
+            raise stale(path, "has another size than its image", stage_of(last))
+        scores.append(_image_iou(truth_HW, mask_HW, classes))
     order = [rows[place] for place in np.argsort(scores, kind="stable")]
-    chosen = [order[place] for place in spread_evenly(len(order), params.report.rows)]
-    return _grid(_val_strip(manifest, params.variants, row) for row in chosen)
+    names = shown_columns(params)
+    return {
+        kind: _grid(_val_strip(manifest, names, order[place]) for place in places)
+        for kind, places in by_rank(len(order), params.report.rows).items()
+        if places
+    }
 
 
-def proxy_grid(params: Params, manifest: Manifest, weak: Sequence[str]) -> Grid:
-    """Weak images spread evenly over the weak list, with their seeds and proxies.
+def proxy_grids(params: Params, manifest: Manifest, weak: Sequence[str]) -> dict[str, Grid]:
+    """Weak images with seeds and proxies: where these fail most (Fig. 4), and spread evenly.
 
     Raises:
         UserError: the seeds or a proxy are missing.
     """
-    path = need(SEEDS / "seeds.npy", "seeds")
-    seeds_Nhw = np.load(path, mmap_mode="r")
-    rows = manifest.train()
-    if len(seeds_Nhw) != len(rows):
-        raise stale(path, "was made for another data set", "seeds")
-    chosen = [weak[place] for place in spread_evenly(len(weak), params.report.rows)]
-    places = {row.id: (place, row) for place, row in enumerate(rows) if row.id in chosen}
-    return _grid(
-        _proxy_strip(manifest, places[name][1], np.array(seeds_Nhw[places[name][0]]))
-        for name in chosen
-    )
+    rows = params.report.rows
+    spread = [weak[place] for place in spread_evenly(len(weak), rows)]
+    scores = proxy_scores(set(weak))
+    worst = sorted(scores, key=lambda name: (scores[name], name))[:rows]
+    chosen = {"worst": worst, "spread": spread} if worst else {"spread": spread}
+    return {kind: _grid(_proxy_strips(manifest, names, scores)) for kind, names in chosen.items()}
+
+
+def proxy_scores(weak: set[str]) -> dict[str, float]:
+    """IoU of the proxy within each weak image that has a true mask; none where it is not known."""
+    path = PROXY / "images.csv"
+    if not path.exists():
+        return {}
+    table = read_table(path, "proxy", ("id", "proxy_iou"))
+    return {row["id"]: float(row["proxy_iou"]) for row in table if row["id"] in weak}
 
 
 def _grid(made: Iterable[tuple[Strip, set[int]]]) -> Grid:
@@ -117,68 +130,51 @@ def _grid(made: Iterable[tuple[Strip, set[int]]]) -> Grid:
     return Grid(tuple(strips), tuple(sorted(used)))
 
 
-def _val_strip(manifest: Manifest, variants: Sequence[str], row: Row) -> tuple[Strip, set[int]]:
+def _val_strip(manifest: Manifest, names: Sequence[str], row: Row) -> tuple[Strip, set[int]]:
     truth_HW = _indices(manifest.path(row.mask))
-    strip = _Builder(manifest.classes, row, manifest.path(row.image))
+    strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
     strip.add_mask(truth_HW, "truth", f"true mask of {row.id}")
-    for name in variants:
+    for name in names:
         mask_HW = _indices(prediction_path(name, row.id))
-        score = f"{image_iou(truth_HW, mask_HW, len(manifest.classes)):.0f}"
+        score = f"{_image_iou(truth_HW, mask_HW, len(manifest.classes)):.0f}"
         strip.add_mask(mask_HW, f"{name} {score}", f"prediction of {name} for {row.id}")
     return strip.done()
 
 
-def _proxy_strip(manifest: Manifest, row: Row, seeds_hw: Bytes) -> tuple[Strip, set[int]]:
-    strip = _Builder(manifest.classes, row, manifest.path(row.image))
-    if row.mask:
-        strip.add_mask(_indices(manifest.path(row.mask)), "truth", f"true mask of {row.id}")
-    strip.add_mask(seeds_hw, "seeds", f"localisation seeds of {row.id}")
-    proxy_HW = _indices(need(proxy_path(row.id, PROXY), "proxy"))
-    strip.add_mask(proxy_HW, "proxy", f"proxy mask of {row.id}")
-    return strip.done()
+def _proxy_strips(
+    manifest: Manifest, names: Sequence[str], scores: Mapping[str, float]
+) -> Iterable[tuple[Strip, set[int]]]:
+    path = need(SEEDS / "seeds.npy", "seeds")
+    seeds_Nhw = np.load(path, mmap_mode="r")
+    rows = manifest.train()
+    if len(seeds_Nhw) != len(rows):
+        raise stale(path, "was made for another data set", "seeds")
+    places = {row.id: place for place, row in enumerate(rows) if row.id in set(names)}
+    for name in names:
+        row, seeds_hw = rows[places[name]], np.array(seeds_Nhw[places[name]])
+        strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
+        if row.mask:
+            strip.add_mask(_indices(manifest.path(row.mask)), "truth", f"true mask of {name}")
+        strip.add_mask(seeds_hw, "seeds", f"localisation seeds of {name}")
+        proxy_HW = _indices(need(proxy_path(name, PROXY), "proxy"))
+        score = f" {scores[name]:.0f}" if name in scores else ""
+        strip.add_mask(proxy_HW, f"proxy{score}", f"proxy mask of {name}")
+        yield strip.done()
 
 
-class _Builder:
-    """Adds pictures to a strip, all at the size of its photograph."""
-
-    def __init__(self, classes: ClassList, row: Row, image: Path) -> None:
-        self.classes, self.row, self.used = classes, row, set[int]()
-        photograph = read_image(image)
-        self.tiny = max(photograph.size) <= TINY
-        photograph.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-        self.size = photograph.size
-        self.pictures = [self._picture(photograph, f"image {row.id}", "image")]
-
-    def add_mask(self, mask_HW: Bytes, caption: str, alt: str) -> None:
-        """Add a mask of class indices; the text for the blind names the classes it holds."""
-        self.used |= set(np.unique(mask_HW).tolist())
-        names = [self.classes.names[i] for i in np.unique(mask_HW) if 0 < i < len(self.classes)]
-        image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
-        image.putpalette(palette_bytes(self.classes))
-        self.pictures.append(self._picture(image, f"{alt}: {', '.join(names) or 'none'}", caption))
-
-    def done(self) -> tuple[Strip, set[int]]:
-        """The strip and the class indices its masks hold."""
-        tags = tuple(self.classes.names[tag] for tag in self.row.tags)
-        return Strip(self.row.id, tags, tuple(self.pictures)), self.used
-
-    def _picture(self, image: Image.Image, alt: str, caption: str) -> Picture:
-        buffer = io.BytesIO()
-        kind = "jpeg" if image.mode == "RGB" and not self.tiny else "png"
-        image.save(buffer, format=kind, quality=82, optimize=True)
-        data = base64.b64encode(buffer.getvalue()).decode()
-        return Picture(f"data:image/{kind};base64,{data}", image.size, alt, caption, self.tiny)
+def _image_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
+    return image_iou(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
 
 
 def _indices(path: Path) -> Bytes:
     return np.array(read_mask(path))
 
 
-def legend(classes: ClassList, indices: Sequence[int]) -> list[tuple[str, str]]:
+def legend(classes: ClassList, indices: Iterable[int]) -> list[tuple[str, str]]:
     """Name and CSS colour of every index in a grid; 255 is what has no label."""
     colours = palette_bytes(classes)
     entries = []
-    for index in indices:
+    for index in sorted(set(indices)):
         red, green, blue = colours[3 * index : 3 * index + 3]
         name = classes.names[index] if index < len(classes) else "no label"
         entries.append((name, f"rgb({red} {green} {blue})"))

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.manifest import ClassList
-from pipeline.metrics import mean_and_sd
 from pipeline.plan import Plan
 from pipeline.report.collect import METRICS, ClassScore, Outcome, Quality, Record
-from pipeline.report.figures import spread
+from pipeline.report.drawing import spread
+from pipeline.report.pairs import BASE, pair_up, pairings
 
-BASE = "strong"  # what the other variants are held against, as in the paper
-TEXT_ROW = "{:<8} {:>14} {:>10} {:>11} {:>11} {:>13}"
+TEXT_COLUMNS = " {:>14} {:>10} {:>11} {:>11} {:>13}"
 QUALITY_NAMES = {
     "seed_precision": "seeds: precision",
     "seed_coverage": "seeds: coverage",
@@ -21,29 +20,6 @@ QUALITY_NAMES = {
     "proxy_miou": "proxy: mIoU",
     "proxy_iou": "proxy: IoU",
 }
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """Differences of one variant to `strong`, seed by seed: both trained from the same seed."""
-
-    name: str
-    by_seed: Mapping[int, float]
-
-    @property
-    def mean(self) -> float:
-        """Mean difference in points of mIoU."""
-        return mean_and_sd(list(self.by_seed.values()))[0]
-
-    @property
-    def sd(self) -> float:
-        """Sample deviation of the differences."""
-        return mean_and_sd(list(self.by_seed.values()))[1]
-
-    @property
-    def wins(self) -> int:
-        """Seeds with which the variant beats `strong`."""
-        return sum(value > 0 for value in self.by_seed.values())
 
 
 @dataclass(frozen=True)
@@ -78,23 +54,6 @@ def signed(value: float | None, digits: int = 2) -> str:
     return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
-def pair_up(by_seed: Mapping[str, Mapping[int, float]]) -> list[Pairing]:
-    """Every other variant against `strong`; empty where `strong` is not there."""
-    base = by_seed.get(BASE)
-    if base is None:
-        return []
-    return [
-        Pairing(name, {seed: value - base[seed] for seed, value in values.items()})
-        for name, values in by_seed.items()
-        if name != BASE
-    ]
-
-
-def pairings(outcomes: Sequence[Outcome]) -> list[Pairing]:
-    """`pair_up` for whole outcomes."""
-    return pair_up({outcome.name: outcome.by_seed for outcome in outcomes})
-
-
 def finding(outcomes: Sequence[Outcome]) -> str:
     """The result in one or two sentences, of the last variant against `strong`."""
     last = outcomes[-1]
@@ -104,10 +63,11 @@ def finding(outcomes: Sequence[Outcome]) -> str:
     if pairing is not None:
         base = next(o for o in outcomes if o.name == BASE)
         text += f", {BASE} {_score(base)} %: a difference of {signed(pairing.mean)} points"
-        if seeds > 1:
+        bounds = pairing.interval
+        if bounds is not None:
             text += (
-                f" (± {pairing.sd:.2f} paired over {seeds} seeds; above {BASE} with "
-                f"{pairing.wins} of {seeds})"
+                f" (95 % interval {signed(bounds[0])} to {signed(bounds[1])}, paired over {seeds} "
+                f"seeds; above {BASE} with {pairing.wins} of them)"
             )
     if seeds == 1:
         text += ". With one training a variant, how much of this is chance is not known"
@@ -130,6 +90,16 @@ def label_counts(plan: Plan) -> tuple[int, int]:
     )
     masks = sum(count for kinds, count in lists if "mask" in kinds)
     return masks, sum(count for kinds, count in lists if "proxy" in kinds)
+
+
+def label_counts_text(counts: tuple[int, int] | None) -> tuple[str, str]:
+    """Both counts for cells; dashes where there are none.
+
+    >>> label_counts_text((150, 0)), label_counts_text(None)
+    (('150', '–'), ('–', '–'))
+    """
+    masks, proxies = counts or (0, 0)
+    return str(masks or "–"), str(proxies or "–")
 
 
 def class_lines(classes: ClassList, outcomes: Sequence[Outcome]) -> list[ClassLine]:
@@ -201,12 +171,12 @@ def comparison_lines(
     """
     gaps = {p.name: p.mean for p in pair_up({name: entry[1] for name, entry in scores.items()})}
     seeds = max(len(by_seed) for _, by_seed in scores.values())
-    lines = [
-        TEXT_ROW.format("variant", "mIoU", "to strong", "pixel acc.", "class acc.", "weighted IoU")
-    ]
+    row = f"{{:<{max(map(len, ('network', *scores)))}}}{TEXT_COLUMNS}"
+    lines = [row.format("network", "mIoU", "to strong", "pixel acc.", "class acc.", "weighted IoU")]
     for name, (metrics, _) in scores.items():
-        miou = spread(metrics["miou"] or 0.0, metrics["miou_sd"] if seeds > 1 else None)
+        several = len(scores[name][1]) > 1
+        miou = spread(metrics["miou"] or 0.0, metrics["miou_sd"] if several else None)
         others = [plain(metrics[key], 2) for key in METRICS[2:]]
-        lines.append(TEXT_ROW.format(name, miou, signed(gaps.get(name)), *others))
+        lines.append(row.format(name, miou, signed(gaps.get(name)), *others))
     count = "one seed" if seeds == 1 else f"mean ± sample deviation over {seeds} seeds"
     return [*lines, f"percent on val; {count}"]

@@ -13,7 +13,6 @@ from pipeline.build import build_network
 from pipeline.dsrg import build_dsrg
 from pipeline.ensemble import (
     LAMBDAS,
-    PAPERS_LAMBDA,
     average,
     average_confusions,
     evaluate_ensemble,
@@ -26,6 +25,7 @@ from pipeline.network import DualBranchNet
 from pipeline.params import Params
 from pipeline.plan import make_plan, write_plans
 from pipeline.start import plain_state
+from pipeline.variants import PAPERS_LAMBDA
 from tests.settings import small_params
 
 

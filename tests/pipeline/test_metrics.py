@@ -16,6 +16,7 @@ from pipeline.metrics import (
     class_iou,
     compiled_counting,
     confusion_matrix,
+    image_iou,
     mean_and_sd,
     summarise,
 )
@@ -222,3 +223,11 @@ def test_mean_and_sd() -> None:
     assert mean == pytest.approx(7 / 3)
     assert deviation == pytest.approx(((16 + 1 + 25) / 9 / 2) ** 0.5)
     assert np.isnan(mean_and_sd([1.0, float("nan")])).all()
+
+
+def test_iou_within_an_image() -> None:
+    truth = torch.tensor([[0, 1], [255, 1]], dtype=torch.uint8)
+    assert image_iou(truth, torch.tensor([[0, 1], [5, 1]], dtype=torch.uint8), 6) == 100.0
+    # background 1 of 2, class 1 one of two; the others are nowhere and do not count
+    assert image_iou(truth, torch.tensor([[0, 0], [0, 1]], dtype=torch.uint8), 6) == 50.0
+    assert image_iou(torch.full((2, 2), 255), truth, 6) == 0.0

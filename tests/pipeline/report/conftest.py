@@ -31,20 +31,22 @@ from pipeline.paths import (
 from pipeline.plan import make_plan, write_plans
 from pipeline.record import write_record
 from pipeline.report.page import write_report
-from pipeline.results import write_results
+from pipeline.results import write_csv, write_results
 
 SIDE = 32
 COUNTS = {"strong": 2, "weak": 5, "val": 6}
-WRONG_EVERY = {"weak": 2, "mixed": 3, "strong": 4, "dual": 9}  # pixels the networks get wrong
+# pixels the networks get wrong
+WRONG_EVERY = {"dsrg": 2, "weak": 2, "mixed": 3, "strong": 4, "dual": 9, "ensemble_weak": 5}
 NAMES = ("background", "<script>alert(1)</script>", "a & $b$", *CLASS_NAMES[3:])
 
 
 @pytest.fixture(scope="session")
 def params() -> Params:
-    """The embedded data set's values, two seeds, two rows of pictures."""
+    """The embedded data set's values, two seeds, an average, two pictures of each kind."""
     values = load_params(Path("params.yaml"))
     report = values.report.model_copy(update={"rows": 2})
-    return values.model_copy(update={"seeds": [0, 7], "report": report})
+    changes = {"seeds": [0, 7], "ensembles": ["weak"], "report": report}
+    return values.model_copy(update=changes)
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +70,10 @@ def run(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="session")
 def page(params: Params, finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The finished run's page."""
-    path = tmp_path_factory.mktemp("page") / "index.html"
+    folder = tmp_path_factory.mktemp("page")
     with contextlib.chdir(finished_run):
-        write_report(params, open_manifest(params), path)
-    return path.read_text(encoding="utf-8")
+        write_report(params, open_manifest(params), folder)
+    return (folder / "index.html").read_text(encoding="utf-8")
 
 
 def write_data_set() -> None:
@@ -98,6 +100,11 @@ def write_run(params: Params, manifest: Manifest) -> None:
     write_plans(SPLIT, [make_plan(name, params.neck_n, *lists) for name in params.variants])
     for name in params.variants:
         write_variant(name, params.seeds, manifest)
+    write_variant("dsrg", [params.seed], manifest)
+    for name in params.ensembles:
+        write_variant(f"ensemble_{name}", params.seeds, manifest)
+        rows = [[f"{step / 10:g}", f"{70 - abs(step - 3):.4f}", "1.5000"] for step in range(11)]
+        write_csv(RESULTS / f"ensemble_{name}" / "lambda.csv", ["lambda", "miou", "miou_sd"], rows)
     for stage in ("download", "seeds", "dsrg", "proxy", "split"):
         write_record(RECORDS / f"{stage}.json", summary={})
 
@@ -115,6 +122,8 @@ def write_weak_side(manifest: Manifest) -> None:
     totals = {"images": 12, "seed_precision": 81.25, "proxy_miou": 43.5, "cam_miou": 31.0}
     (PROXY / "quality.json").write_text(json.dumps(totals), "utf-8")
     lines = ["class,seed_precision,proxy_iou", '"background",90.5,77.7', "boat,,"]
+    scores = [[row.id, f"{50 + place:.2f}"] for place, row in enumerate(manifest.train())]
+    write_csv(PROXY / "images.csv", ["id", "proxy_iou"], [*scores[:-1], [scores[-1][0], "3.00"]])
     (PROXY / "quality.csv").write_text("\n".join(lines) + "\n", "utf-8")
 
 

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from pipeline.report import figures
 from pipeline.report.collect import Outcome
-from pipeline.report.figures import Line, confusion_chart, dash_of, line_chart, score_bars, tone_of
+from pipeline.report.drawing import dashes, tone_of
+from pipeline.report.figures import Line, confusion_chart, lambda_chart, line_chart, score_bars
 from pipeline.report.sources import Curve
 from pipeline.variants import VARIANTS
 
@@ -29,13 +30,21 @@ def outcome(name: str, by_seed: dict[int, float], confusion: np.ndarray) -> Outc
     return Outcome(name, "", metrics, by_seed, [], confusion)
 
 
-def test_every_variant_has_a_tone() -> None:
-    styles = {name: (tone_of(name), dash_of(name)) for name in (*VARIANTS, "mixed_x3")}
-    assert len(set(styles.values())) == len(styles)
+def test_every_network_has_a_look_of_its_own() -> None:
+    names = [*VARIANTS, "mixed_x2", "mixed_x3", "dual_full", "dsrg", "ensemble_weak"]
+    looks = {name: (tone_of(name), dash) for name, dash in dashes(names).items()}
+    assert len(set(looks.values())) == len(looks) == len(set(names))
     assert tone_of("mixed_x3") == tone_of("mixed")
     css = (Path(figures.__file__).parent / "page.css.j2").read_text("utf-8")
-    for name in VARIANTS:  # the page's own marks
+    for name in names:  # the page's own marks
         assert f".tone-{name.split('_')[0]} {{" in css or f".tone-{name.split('_')[0]}, " in css
+
+
+def test_the_average_starts_from_strong_alone() -> None:
+    curve = Curve((0.0, 0.5, 1.0), (60.0, 62.0, 50.0), (59.0, 61.0, 49.0), (61.0, 63.0, 51.0))
+    svg = lambda_chart({"weak": curve, "mixed": curve}, (0.4, 70.8), 60.0)
+    assert {"weak", "mixed", "strong", "paper, VOC val"} <= set(texts(svg))
+    assert "from strong alone 60.0 to weak 50.0, mixed 50.0" in parse(svg).attrib["aria-label"]
 
 
 def test_bars_show_deviation_only_over_seeds() -> None:
@@ -62,7 +71,7 @@ def test_confusion(classes: int) -> None:
 
 def test_lines() -> None:
     curve = Curve((1, 2), (3.0, 4.0), (2.0, 4.0), (5.0, 4.0))
-    lines = [Line(name, curve, tone_of(name), dash_of(name)) for name in VARIANTS]
+    lines = [Line(name, curve, tone_of(name), dash) for name, dash in dashes(VARIANTS).items()]
     svg = line_chart("loss", lines, "loss")
     assert set(VARIANTS) <= set(texts(svg))
     assert "dual ends at 4" in parse(svg).attrib["aria-label"]

@@ -26,6 +26,7 @@ class Outline(HTMLParser):
         self.open: list[str] = []
         self.ids: list[str] = []
         self.links: list[str] = []
+        self.loads: list[str] = []
         self.images: list[dict[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -37,8 +38,10 @@ class Outline(HTMLParser):
         values = dict(attrs)
         if name := values.get("id"):
             self.ids.append(name)
-        keys = ("src", "href", "xlink:href", "srcset", "data", "action")
-        self.links += [value for key in keys if (value := values.get(key))]
+        keys = ("src", "xlink:href", "srcset", "data", "action")
+        self.loads += [value for key in keys if (value := values.get(key))]
+        if target := values.get("href"):
+            (self.links if tag == "a" else self.loads).append(target)
         if tag == "img":
             self.images.append(values)
 
@@ -56,8 +59,8 @@ def outline(page: str) -> Outline:
 
 
 def render(params: Params) -> str:
-    write_report(params, open_manifest(params), Path("page.html"))
-    return Path("page.html").read_text(encoding="utf-8")
+    write_report(params, open_manifest(params), Path("report"))
+    return Path("report/index.html").read_text(encoding="utf-8")
 
 
 def test_well_formed(outline: Outline) -> None:
@@ -66,14 +69,29 @@ def test_well_formed(outline: Outline) -> None:
 
 
 def test_nothing_is_loaded(page: str, outline: Outline) -> None:
-    assert all(link.startswith(("#", "data:image/")) for link in outline.links)
+    assert all(link.startswith(("#", "data:image/")) for link in outline.loads)
     assert not re.search(r"https?:|@import|url\((?!#)", page)
 
 
-def test_links_lead_somewhere(outline: Outline) -> None:
+def test_links_lead_somewhere(outline: Outline, params: Params, run: Path) -> None:
     targets = {link[1:] for link in outline.links if link.startswith("#")}
     assert targets
     assert targets <= set(outline.ids)
+    write_report(params, open_manifest(params), Path("report"))
+    files = {link for link in outline.links if not link.startswith("#")}
+    assert "../results/dual/seeds.csv" in files
+    assert "tables/table1.tex" in files
+    assert [link for link in files if not (Path("report") / link).exists()] == []
+
+
+def test_measured_numbers_say_what_they_were_measured_with(page: str, params: Params) -> None:
+    for name in ("dual", "ensemble_weak"):
+        link = re.search(
+            rf'<a class="here" href="../results/{name}/seeds.csv" title="([^"]*)">', page
+        )
+        assert link
+        assert link[1].startswith(f"results/{name}/seeds.csv: shapes; seeds 0, 7")
+    assert 'title="results/dsrg/seeds.csv: shapes; seed 0' in page
 
 
 def test_class_names_are_escaped(page: str) -> None:
@@ -93,20 +111,25 @@ def test_every_score_is_there(page: str, params: Params, finished_run: Path) -> 
 
 
 def test_variants_stand_in_order(page: str, params: Params) -> None:
-    rows = re.findall(r'<i class="key tone-(\w+)"></i>', page)
-    assert rows == params.variants
+    table = page[page.index('id="comparison"') : page.index("</table>")]
+    rows = re.findall(r'<th><i class="key tone-\w+"></i>(\w+)</th>', table)
+    assert rows == [
+        *("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble_weak"),
+        *("dual_natural", "dual", "dual_full"),
+    ]
 
 
 def test_counts_and_rule(page: str) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
     assert "2 with masks" in text
     assert "5 with tags" in text
-    assert "2 of the 6 validation images, chosen by rule" in text
+    assert "Chosen by rule: all 6 validation images" in text
     assert "mean over 2 training seeds" in text
+    assert text.count("not run") >= 4  # mixed_xK, full, dual_natural, dual_full
 
 
 def test_pictures_have_words(outline: Outline, params: Params) -> None:
-    shown = 2 * (2 + len(params.variants)) + 2 * 4
+    shown = 3 * 2 * (3 + len(params.variants)) + 2 * 2 * 4
     assert len(outline.images) == shown
     assert all(image["alt"] and image["width"] and image["height"] for image in outline.images)
 
@@ -126,20 +149,24 @@ def test_data_set_without_true_masks_on_weak_images(params: Params, run: Path) -
     text = (DATASET / "manifest.csv").read_text(encoding="utf-8")
     bare = re.sub(r"masks/\d+\.png,weak", ",weak", text)
     (DATASET / "manifest.csv").write_text(bare, "utf-8")
+    (PROXY / "images.csv").write_text("id,proxy_iou\n", "utf-8")
     page = render(params)
     assert "How good the proxies are is not known here" in page
-    assert page.count("<small>truth</small>") == 2  # of val only
+    assert "Where they fail most" not in page
+    assert page.count("<small>truth</small>") == 6  # of val only
 
 
 def test_one_seed_and_no_strong(params: Params, run: Path) -> None:
-    few = params.model_copy(update={"variants": ["dual", "weak"], "seeds": [0]})
+    changes = {"variants": ["dual", "weak"], "ensembles": [], "seeds": [0]}
+    few = params.model_copy(update=changes)
     for name in few.variants:
         path = RESULTS / name / "seeds.csv"
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     page = render(few)
     assert "With one training a variant" in page
     assert "Seed by seed" not in page
-    assert 'tone-mixed"></i>' not in page
+    assert "dvc exp run -S &#39;ensembles=[weak]&#39;" in page or "ensembles=[weak]" in page
+    assert "strong − mixed</td>" in page  # a claim that this run cannot judge
 
 
 def test_no_validation_on_the_way(params: Params, run: Path) -> None:
@@ -175,33 +202,34 @@ def test_missing_file_is_named_with_its_stage(
 ) -> None:
     path.unlink()
     with pytest.raises(UserError, match=re.escape(f"{path} is not there")) as caught:
-        write_report(params, open_manifest(params), run / "page.html")
+        write_report(params, open_manifest(params), run / "report")
     assert f"python -m stages.{stage}`" in str(caught.value)
-    assert not (run / "page.html").exists()
+    assert not (run / "report").exists()
 
 
 def test_missing_proxies(params: Params, run: Path) -> None:
     shutil.rmtree(PROXY / "masks")
     with pytest.raises(UserError, match=r"run `python -m stages\.proxy` first"):
-        write_report(params, open_manifest(params), run / "page.html")
+        write_report(params, open_manifest(params), run / "report")
 
 
 def test_stale_results(params: Params, run: Path) -> None:
     more = params.model_copy(update={"seeds": [0, 7, 8]})
     with pytest.raises(UserError, match=r"seeds\.csv was made for other seeds"):
-        write_report(more, open_manifest(more), run / "page.html")
+        write_report(more, open_manifest(more), run / "report")
     path = RESULTS / "weak" / "per_class.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("bird", "bat"), "utf-8")
     with pytest.raises(UserError, match=r"per_class\.csv has other classes than the data set"):
-        write_report(params, open_manifest(params), run / "page.html")
+        write_report(params, open_manifest(params), run / "report")
 
 
 def test_text_for_the_terminal(params: Params, run: Path) -> None:
     lines = comparison_text(params).splitlines()
-    assert [line.split()[0] for line in lines[1:-1]] == params.variants
+    names = ["dsrg", *params.variants, "ensemble_weak"]
+    assert [line.split()[0] for line in lines[1:-1]] == names
     metrics = json.loads((RESULTS / "dual" / "metrics.json").read_text())
-    assert f"{metrics['miou']:.2f} ± {metrics['miou_sd']:.2f}" in lines[4]
-    assert f"{metrics['pixel_accuracy']:.2f}" in lines[4]
+    assert f"{metrics['miou']:.2f} ± {metrics['miou_sd']:.2f}" in lines[5]
+    assert f"{metrics['pixel_accuracy']:.2f}" in lines[5]
     assert lines[-1] == "percent on val; mean ± sample deviation over 2 seeds"
     assert len({len(line) for line in lines[:-1]}) == 1
     shutil.rmtree(RESULTS / "dual")

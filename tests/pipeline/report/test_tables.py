@@ -8,11 +8,11 @@ import pytest
 from pipeline.manifest import ClassList
 from pipeline.plan import make_plan
 from pipeline.report.collect import ClassScore, Outcome, Quality, Record
+from pipeline.report.pairs import interval, pair, pairings
 from pipeline.report.tables import (
     class_lines,
     finding,
     label_counts,
-    pairings,
     quality_classes,
     same_everywhere,
     total_seconds,
@@ -34,11 +34,29 @@ def test_differences_are_paired_by_seed() -> None:
     assert pairings([outcome("dual", [53.0])]) == []
 
 
+def test_interval_against_a_published_table() -> None:
+    """Student's t at 97.5 %: 12.706 for one degree of freedom, 4.303 for two, 2.776 for four."""
+    assert interval([3.0]) is None
+    for values, t in (([1.0, 3.0], 12.706), ([1.0, 2.0, 6.0], 4.303), ([1, 2, 3, 4, 9], 2.776)):
+        low, high = interval(values) or (0.0, 0.0)
+        reach = t * np.std(values, ddof=1) / np.sqrt(len(values))
+        assert low == pytest.approx(np.mean(values) - reach, abs=2e-3 * reach)
+        assert high == pytest.approx(np.mean(values) + reach, abs=2e-3 * reach)
+
+
+def test_sign_of_a_difference_needs_the_whole_interval() -> None:
+    base = dict.fromkeys(range(3), 50.0)
+    assert pair("a", {0: 51.0, 1: 51.1, 2: 51.2}, base).sign == 1
+    assert pair("a", {0: 49.0, 1: 48.9, 2: 48.8}, base).sign == -1
+    assert pair("a", {0: 51.0, 1: 49.5, 2: 52.0}, base).sign == 0
+    assert pair("a", {0: 51.0}, {0: 50.0}).sign is None
+
+
 def test_finding_over_seeds() -> None:
     text = finding([outcome("strong", [50.0, 60.0]), outcome("dual", [53.0, 59.0])])
     assert text == (
         "dual reaches 56.00 ± 0.50 % mIoU, strong 55.00 ± 0.50 %: a difference of +1.00 points "
-        "(± 2.83 paired over 2 seeds; above strong with 1 of 2)."
+        "(95 % interval −24.41 to +26.41, paired over 2 seeds; above strong with 1 of them)."
     )
 
 

@@ -1,0 +1,239 @@
+"""The paper's tables with this run's numbers beside them, each with the file it came from."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.manifest import ClassList
+from pipeline.params import Params
+from pipeline.report.claims import Verdict
+from pipeline.report.collect import ENSEMBLE, METRICS, Outcome, Source, Training
+from pipeline.report.exports import NOT_RUN, Cell, Table, words
+from pipeline.report.pairs import Pairing, pairings, trained_per_seed
+from pipeline.report.published import Ablation, CocoClass, Method
+from pipeline.report.tables import label_counts_text, plain, signed
+
+ORDER = ("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble")
+ORDER_DUAL = ("dual_natural", "dual", "dual_full")
+BACKBONES = {"vgg16": "VGG16", "resnet101": "ResNet101"}
+
+
+def row_of(name: str) -> str:
+    """The row of the paper's Table 1 that a name of this project belongs to, or the name itself.
+
+    >>> row_of("mixed_x4"), row_of("ensemble_weak"), row_of("dual")
+    ('mixed_xK', 'ensemble', 'dual')
+    """
+    if name.startswith(ENSEMBLE):
+        return "ensemble"
+    return "mixed_xK" if name.startswith("mixed_x") else name
+
+
+def measured(value: float | None, source: Source, digits: int = 2) -> Cell:
+    """A cell with a number of this run."""
+    return Cell(plain(value, digits), source)
+
+
+def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
+    """Table 1, then whatever else was scored.
+
+    Args:
+        published: the paper's rows.
+        outcomes: everything this run scored, in any order.
+    """
+    paper = {row.variant: row for row in published}
+    gaps = {p.name: p for p in pairings(trained_per_seed(outcomes))}
+    rows = []
+    for row in (*ORDER, *ORDER_DUAL):
+        found = [outcome for outcome in outcomes if row_of(outcome.name) == row]
+        rows += [ablation(paper[row], outcome, gaps) for outcome in found]
+        if not found:
+            rows.append((*words(row, *_paper_cells(paper[row]), NOT_RUN), *words(*["–"] * 3)))
+    rest = [outcome for outcome in outcomes if row_of(outcome.name) not in paper]
+    rows += [ablation(None, outcome, gaps) for outcome in rest]
+    header = ("network", "taught by", "VOC val, paper", "here", "sd", "to strong", "95 % interval")
+    caption = (
+        "Table 1: mean IoU in percent, the paper's on VOC val with VGG16, this run's, its sample "
+        "deviation over the training seeds, and the difference to strong, paired by seed."
+    )
+    return Table("table1", caption, header, tuple(rows), words=2)
+
+
+def ablation(
+    paper: Ablation | None, outcome: Outcome, gaps: Mapping[str, Pairing]
+) -> tuple[Cell, ...]:
+    """One row of Table 1 that was run."""
+    source, gap = outcome.source(), gaps.get(outcome.name)
+    copied = _paper_cells(paper) if paper else (outcome.title, "–")
+    several = len(outcome.by_seed) > 1
+    bounds = gap.interval if gap else None
+    return (
+        *words(outcome.name, *copied),
+        measured(outcome.miou, source),
+        Cell(plain(outcome.metrics["miou_sd"] if several else None, 2)),
+        Cell(signed(gap.mean if gap else None)),
+        Cell(f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–"),
+    )
+
+
+def _paper_cells(row: Ablation) -> tuple[str, str]:
+    branches = " | ".join(filter(None, (row.strong_branch, row.weak_branch)))
+    least = "up to " if row.variant == "mixed_xK" else ""
+    return branches, f"{least}{row.miou:.1f}"
+
+
+def table2(published: Sequence[Method], params: Params, outcomes: Sequence[Outcome]) -> Table:
+    """Table 2 with this project's rows at its end; they are VOC's, and of one backbone each."""
+    rows = [
+        (*words(row.group, row.method, row.backbone, row.reference), *_scores(row))
+        for row in published
+    ]
+    dual = next((outcome for outcome in outcomes if outcome.name == "dual"), None)
+    for key, backbone in BACKBONES.items():
+        run = dual if params.dataset == "voc" and params.backbone == key else None
+        score = measured(run.miou, run.source(), 1) if run else Cell(NOT_RUN)
+        test = Cell("server" if run else NOT_RUN)
+        here = words("1.4k pixel + 9k class", "dual, this run", backbone, "this project")
+        rows.append((*here, score, test))
+    header = ("supervision", "method", "backbone", "reference", "val", "test")
+    caption = (
+        "Table 2: mean IoU in percent on VOC 2012, copied from the paper and from what its last "
+        "column names, and this run's. Only the evaluation server can score test."
+    )
+    return Table("table2", caption, header, tuple(rows), words=4)
+
+
+def _scores(row: Method) -> tuple[Cell, ...]:
+    return words(plain(row.val), plain(row.test))
+
+
+def table3(
+    published: Sequence[CocoClass], classes: ClassList, outcomes: Sequence[Outcome]
+) -> Table:
+    """Table 3: COCO's classes by super-category, the paper's three columns and this run's."""
+    columns = ("strong", "mixed", "dual")
+    found = {outcome.name: outcome for outcome in outcomes}
+    places = {name: place for place, name in enumerate(classes.names)}
+    rows = []
+    for row in published:
+        cells = words(row.category, row.name, *(f"{getattr(row, c):.1f}" for c in columns))
+        here = []
+        for column in columns:
+            outcome, place = found.get(column), places.get(row.name)
+            if outcome is None:
+                here.append(Cell(NOT_RUN))
+            elif place is None:
+                here.append(measured(outcome.miou, outcome.source(), 1))
+            else:
+                score = outcome.per_class[place]
+                here.append(measured(score.iou, outcome.source("per_class.csv"), 1))
+        rows.append((*cells, *here))
+    header = (
+        *("category", "class", "(a) strong, paper", "(b) mixed, paper", "(c) dual, paper"),
+        *("strong, here", "mixed, here", "dual, here"),
+    )
+    caption = "Table 3: IoU of each class in percent on COCO val, the paper's and this run's."
+    return Table("table3", caption, header, tuple(rows), words=2)
+
+
+def claims_table(verdicts: Sequence[Verdict]) -> Table:
+    """The paper's claims: its difference, ours with its interval, and the verdict."""
+    rows = []
+    for verdict in verdicts:
+        here, bounds = verdict.here, verdict.here.interval if verdict.here else None
+        rows.append(
+            words(
+                verdict.claim.text,
+                " − ".join(verdict.names),
+                verdict.claim.place,
+                verdict.word,
+                signed(verdict.paper, 1),
+                signed(here.mean) if here else NOT_RUN,
+                f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–",
+            )
+        )
+    header = ("claim", "difference", "paper", "verdict", "paper's", "here", "95 % interval")
+    caption = (
+        "What the paper says, held against this run, in points of mIoU. A claim holds, or does "
+        "not, where the 95 % interval of the difference, paired by seed, lies on one side of 0."
+    )
+    return Table("claims", caption, header, tuple(rows), words=4)
+
+
+def scores_table(
+    outcomes: Sequence[Outcome], counts: Mapping[str, tuple[int, int]], several: bool
+) -> Table:
+    """Every score of every network, and how many images teach it with which kind of label."""
+    rows = []
+    for outcome in outcomes:
+        values = [outcome.metrics[key] for key in METRICS if several or key != "miou_sd"]
+        numbers = [measured(value, outcome.source("metrics.json")) for value in values]
+        labels = words(*label_counts_text(counts.get(outcome.name)))
+        rows.append((*words(outcome.name), *numbers, *labels, Cell(outcome.title)))
+    sd = ("sd",) if several else ()
+    header = (
+        *("network", "mIoU", *sd, "pixel acc.", "class acc.", "weighted IoU"),
+        *("masks", "proxies", "taught by"),
+    )
+    return Table("scores", "All scores on val, in percent.", header, tuple(rows))
+
+
+def seed_table(outcomes: Sequence[Outcome]) -> Table:
+    """MIoU of each seed, and how far it is from `strong` trained with the same seed."""
+    once = trained_per_seed(outcomes)
+    seeds = list(once[0].by_seed)
+    gaps = {p.name: p for p in pairings(once)}
+    rows = []
+    for outcome in once:
+        scores = [measured(outcome.by_seed[seed], outcome.source()) for seed in seeds]
+        gap = gaps.get(outcome.name)
+        apart = [Cell(signed(gap.by_seed[seed] if gap else None)) for seed in seeds]
+        wins = Cell(f"{gap.wins} of {len(seeds)}" if gap else "–")
+        rows.append((Cell(outcome.name), *scores, *apart, wins))
+    header = (
+        *("network", *(f"seed {seed}" for seed in seeds)),
+        *(f"to strong, {seed}" for seed in seeds),
+        "above strong",
+    )
+    caption = (
+        "Mean IoU in percent of each training seed, and the difference to strong of that seed."
+    )
+    return Table("seeds", caption, header, tuple(rows))
+
+
+def class_table(classes: ClassList, outcomes: Sequence[Outcome]) -> Table:
+    """IoU of every class and network."""
+    rows = [
+        (
+            Cell(name),
+            *(
+                measured(outcome.per_class[place].iou, outcome.source("per_class.csv"))
+                for outcome in outcomes
+            ),
+        )
+        for place, name in enumerate(classes.names)
+    ]
+    header = ("class", *(outcome.name for outcome in outcomes))
+    return Table("classes", "IoU of each class in percent on val.", header, tuple(rows))
+
+
+def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> Table:
+    """The last network's score beside the best one on the way, which is never used."""
+    scores = {outcome.name: outcome for outcome in outcomes}
+    rows = []
+    for training in trainings:
+        if training.best:
+            outcome, best = scores[training.name], sum(training.best) / len(training.best)
+            gain = Cell(signed(best - outcome.miou))
+            last = measured(outcome.miou, outcome.source())
+            rows.append((Cell(training.name), last, Cell(plain(best, 2)), gain))
+    header = ("network", "last", "best on the way", "best − last")
+    caption = (
+        "Mean IoU in percent of the last network, which every other number here is of, and as an "
+        "extra the highest on the way, chosen on val."
+    )
+    return Table("curves", caption, header, tuple(rows))
+
+
+def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """In the order of Table 1, then as params.yaml has them."""
+    places = {row: place for place, row in enumerate((*ORDER, *ORDER_DUAL))}
+    return sorted(outcomes, key=lambda outcome: places.get(row_of(outcome.name), len(places)))

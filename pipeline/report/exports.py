@@ -1,0 +1,114 @@
+"""Tables as files for a paper or a page of notes: CSV, Markdown, LaTeX with booktabs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.report.collect import Source
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell; `source` where its number was measured here, None where it is copied or words."""
+
+    text: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as the page, the CSV, the Markdown and the LaTeX file show it.
+
+    Attributes:
+        name: of its files.
+        caption: what it shows, as a sentence.
+        header: names of the columns.
+        rows: cells, as many as names.
+        words: how many of the first columns hold words, which are set to the left.
+    """
+
+    name: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    words: int = 1
+
+
+def words(*texts: str) -> tuple[Cell, ...]:
+    """Cells without a source."""
+    return tuple(Cell(text) for text in texts)
+
+
+def write_tables(folder: Path, tables: Sequence[Table]) -> None:
+    """Write <name>.csv, <name>.md and <name>.tex for every table.
+
+    The CSV has two more columns: the files that a row's measured numbers come from, and what they
+    were measured with.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        frame = pd.DataFrame(
+            [[cell.text for cell in row] for row in table.rows], columns=list(table.header)
+        )
+        for suffix, text in (("md", as_markdown(frame, table)), ("tex", as_latex(frame, table))):
+            (folder / f"{table.name}.{suffix}").write_text(text, "utf-8", newline="\n")
+        sources = [[cell.source for cell in row if cell.source] for row in table.rows]
+        frame["file"] = [_joined(str(source.path) for source in row) for row in sources]
+        frame["measured with"] = [_joined(source.details for source in row) for row in sources]
+        csv = frame.to_csv(index=False, lineterminator="\n")
+        (folder / f"{table.name}.csv").write_text(csv, "utf-8", newline="\n")
+
+
+def as_markdown(frame: pd.DataFrame, table: Table) -> str:
+    """A pipe table under its caption; numbers to the right."""
+    align = _alignment(table)
+    text: str = frame.map(lambda cell: cell.replace("|", r"\|")).to_markdown(
+        index=False,
+        disable_numparse=True,
+        colalign=["left" if a == "l" else "right" for a in align],
+    )
+    return f"{table.caption}\n\n{text}\n"
+
+
+def as_latex(frame: pd.DataFrame, table: Table) -> str:
+    r"""A `table` environment with booktabs' rules, to be taken in with \input."""
+    escaped = frame.rename(columns=_escaped).map(_escaped)
+    text: str = escaped.style.hide(axis="index").to_latex(
+        hrules=True,
+        column_format=_alignment(table),
+        caption=_escaped(table.caption),
+        label=f"tab:{table.name}",
+        position_float="centering",
+    )
+    return f"% needs \\usepackage{{booktabs}}\n{text}"
+
+
+SPECIAL = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "λ": r"$\lambda$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "–": "--",
+    "§": r"\S{}",
+}
+
+
+def _escaped(text: str) -> str:
+    return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def _alignment(table: Table) -> str:
+    return "l" * table.words + "r" * (len(table.header) - table.words)
+
+
+def _joined(values: object) -> str:
+    return "; ".join(dict.fromkeys(values))  # type: ignore[call-overload]

@@ -1,0 +1,64 @@
+"""Files that `dvc plots show` draws and `dvc plots diff` lays over those of other experiments."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.manifest import ClassList
+from pipeline.report.collect import Outcome, Training
+from pipeline.report.pictures import Grid
+from pipeline.results import write_csv
+
+SAMPLES = 100  # rows of confusion a class; DVC's template counts rows
+
+
+def write_plots(
+    folder: Path,
+    classes: ClassList,
+    trainings: Sequence[Training],
+    outcomes: Sequence[Outcome],
+    grids: Mapping[str, Grid],
+) -> None:
+    """Write loss/, val_miou/ and confusion/<network>.csv and pictures/<rank>.png.
+
+    Args:
+        folder: report/plots.
+        classes: names for the confusion.
+        trainings: curves of the variants.
+        outcomes: all networks that were scored.
+        grids: picture grids by kind.
+    """
+    for training in trainings:
+        for column in ("loss", "val_miou"):
+            curve = getattr(training, column)
+            if curve.steps:
+                rows = zip(curve.steps, (f"{v:.6g}" for v in curve.mean), strict=True)
+                write_csv(folder / column / f"{training.name}.csv", ["step", column], rows)
+    for outcome in outcomes:
+        names = (*classes.names, "none")
+        pairs = [(names[t], names[p]) for t, p in sampled_pairs(outcome.confusion)]
+        write_csv(folder / "confusion" / f"{outcome.name}.csv", ["true", "predicted"], pairs)
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for kind, grid in grids.items():
+        for number, strip in enumerate(grid.strips, start=1):
+            strip.joined().save(folder / "pictures" / f"{kind}-{number}.png")
+
+
+def sampled_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Pairs of truth and prediction, a hundred a true class, shared out as its pixels are.
+
+    DVC's template for confusion matrices counts rows of a file; so its cells are percentages.
+    Shares are rounded by largest remainder, so that they sum to a hundred.
+    """
+    pairs = []
+    for truth, counts in enumerate(confusion):
+        if not counts.sum():
+            continue
+        exact = SAMPLES * counts / counts.sum()
+        whole = np.floor(exact).astype(int)
+        rest = np.argsort(whole - exact, kind="stable")[: SAMPLES - whole.sum()]
+        whole[rest] += 1
+        pairs += [(truth, int(p)) for p in np.repeat(np.arange(len(whole)), whole)]
+    return pairs

@@ -1,0 +1,83 @@
+"""One image of the data set and everything that belongs to it, side by side, as small pictures."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.images import Bytes, palette_bytes, read_image
+from pipeline.manifest import ClassList, Row
+
+LONGEST = 320  # pixels of a picture's longer side on the page
+TINY = 128  # up to here photographs stay lossless, and are enlarged pixel by pixel
+GAP = 6  # pixels between the pictures of a strip in one file
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a row: an encoded image, what it shows, and what stands under it."""
+
+    data: bytes
+    kind: str  # png or jpeg
+    size: tuple[int, int]
+    alt: str
+    caption: str
+    tiny: bool
+
+    @property
+    def uri(self) -> str:
+        """The picture as a data URI."""
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.data).decode()}"
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One image of the data set and all that belongs to it, side by side."""
+
+    id: str
+    tags: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+
+    def joined(self) -> Image.Image:
+        """All pictures in one image, from left to right."""
+        images = [Image.open(io.BytesIO(p.data)).convert("RGB") for p in self.pictures]
+        width, height = self.pictures[0].size
+        sheet = Image.new("RGB", ((width + GAP) * len(images) - GAP, height), "white")
+        for place, image in enumerate(images):
+            sheet.paste(image, ((width + GAP) * place, 0))
+        return sheet
+
+
+class StripBuilder:
+    """Adds pictures to a strip, all at the size of its photograph."""
+
+    def __init__(self, classes: ClassList, row: Row, image: Path) -> None:
+        """Start with the photograph at `image`."""
+        self.classes, self.row, self.used = classes, row, set[int]()
+        photograph = read_image(image)
+        self.tiny = max(photograph.size) <= TINY
+        photograph.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+        self.size = photograph.size
+        self.pictures = [self._picture(photograph, f"image {row.id}", "image")]
+
+    def add_mask(self, mask_HW: Bytes, caption: str, alt: str) -> None:
+        """Add a mask of class indices; the text for the blind names the classes it holds."""
+        self.used |= set(np.unique(mask_HW).tolist())
+        names = [self.classes.names[i] for i in np.unique(mask_HW) if 0 < i < len(self.classes)]
+        image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
+        image.putpalette(palette_bytes(self.classes))
+        self.pictures.append(self._picture(image, f"{alt}: {', '.join(names) or 'none'}", caption))
+
+    def done(self) -> tuple[Strip, set[int]]:
+        """The strip and the class indices its masks hold."""
+        tags = tuple(self.classes.names[tag] for tag in self.row.tags)
+        return Strip(self.row.id, tags, tuple(self.pictures)), self.used
+
+    def _picture(self, image: Image.Image, alt: str, caption: str) -> Picture:
+        buffer = io.BytesIO()
+        kind = "jpeg" if image.mode == "RGB" and not self.tiny else "png"
+        image.save(buffer, format=kind, quality=82, optimize=True)
+        return Picture(buffer.getvalue(), kind, image.size, alt, caption, self.tiny)
