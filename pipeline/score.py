@@ -14,6 +14,7 @@ from pipeline.params import Params
 from pipeline.plan import Plan
 from pipeline.results import write_results
 from pipeline.start import load_network
+from pipeline.submission import write_submission
 
 
 def evaluate_variant(
@@ -27,7 +28,8 @@ def evaluate_variant(
 ) -> dict[str, float]:
     """Score every seed's network and write the variant's results.
 
-    Predictions are kept as palette PNGs for the first seed.
+    Predictions are kept as palette PNGs for the first seed. It also predicts VOC's test images,
+    where the manifest has them, for the evaluation server (pipeline.submission).
 
     Args:
         params: all of params.yaml.
@@ -48,6 +50,8 @@ def evaluate_variant(
             kept = part if seed == params.seeds[0] else None
             batch_size = params.evaluate.batch_size
             confusions.append(confusion_of(network, manifest, batch_size, kept, what))
+            if kept is not None and params.dataset == "voc":
+                write_submission(network, manifest, batch_size, kept, f"test: {plan.variant}")
     if not world().leads:
         return {}
     return write_results(folder, manifest.classes, params.seeds, confusions)

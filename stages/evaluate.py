@@ -21,6 +21,7 @@ def main(
     from pipeline.plan import read_plan
     from pipeline.record import write_record
     from pipeline.score import evaluate_variant
+    from pipeline.submission import ARCHIVE, SERVER
 
     folder = RESULTS / variant
     with start(params.engine) as world:
@@ -38,6 +39,9 @@ def main(
             score = f"mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)"
             typer.echo(f"{variant}: {score}")
             typer.echo(f"wrote {folder}")
+            archive = PREDICTIONS / variant / ARCHIVE
+            if archive.exists():
+                typer.echo(f"wrote {archive} for {SERVER}, which alone can score VOC test")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,22 @@
 """Backbones: grids, where grid points lie, torchvision's own weights, frozen batch norm."""
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 from torchvision import models
 
 from pipeline.backbones import BUILDERS, SQUEEZENET_SCALE, Backbone, build_backbone
 from pipeline.cam import CamNet
 from pipeline.errors import UserError
 from pipeline.start import plain_state
+from tests.weights import TORCHVISION, random_state
 
 NAMES = sorted(BUILDERS)
 SIZES = [(321, 321), (328, 328), (64, 64), (65, 65), (47, 90), (241, 33), (1, 7)]
-TORCHVISION = {
-    "vgg16": models.vgg16,
-    "resnet101": models.resnet101,
-    "squeezenet1_0": models.squeezenet1_0,
-}
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -82,25 +77,6 @@ def test_grid_points_lie_where_the_geometry_says(name: str) -> None:
 
 
 # --- torchvision's weights ----------------------------------------------------------------------
-
-
-def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Tensor]:
-    """A state dict with torchvision's keys and shapes; unused layers take no room in a file."""
-    torch.manual_seed(seed)
-    with torch.device("meta"):
-        wanted = model(weights=None).state_dict()
-    state = {}
-    for key, tensor in wanted.items():
-        if key.startswith(("classifier.", "fc.")):
-            state[key] = torch.zeros(1).expand(tensor.shape)
-        elif key.endswith("num_batches_tracked"):
-            state[key] = torch.tensor(7)
-        elif key.endswith("running_var"):
-            state[key] = torch.rand(tensor.shape) + 0.5
-        else:
-            fan = tensor[0].numel() if tensor.ndim == 4 else 100
-            state[key] = torch.randn(tensor.shape) * (2 / fan) ** 0.5
-    return state
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,46 @@
+"""Files of weights as torchvision has them, filled with random numbers of a sensible size."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+TORCHVISION: dict[str, Callable[..., nn.Module]] = {
+    "vgg16": models.vgg16,
+    "resnet101": models.resnet101,
+    "squeezenet1_0": models.squeezenet1_0,
+}
+IMAGENET = {
+    "vgg16": models.VGG16_Weights.IMAGENET1K_V1,
+    "resnet101": models.ResNet101_Weights.IMAGENET1K_V1,
+    "squeezenet1_0": models.SqueezeNet1_0_Weights.IMAGENET1K_V1,
+}
+
+
+def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Tensor]:
+    """A state dict with torchvision's keys and shapes; unused layers take no room in a file."""
+    torch.manual_seed(seed)
+    with torch.device("meta"):
+        wanted = model(weights=None).state_dict()
+    state = {}
+    for key, tensor in wanted.items():
+        if key.startswith(("classifier.", "fc.")):
+            state[key] = torch.zeros(1).expand(tensor.shape)
+        elif key.endswith("num_batches_tracked"):
+            state[key] = torch.tensor(7)
+        elif key.endswith("running_var"):
+            state[key] = torch.rand(tensor.shape) + 0.5
+        else:
+            fan = tensor[0].numel() if tensor.ndim == 4 else 100
+            state[key] = torch.randn(tensor.shape) * (2 / fan) ** 0.5
+    return state
+
+
+def fill_hub(home: Path, name: str) -> Path:
+    """Put a backbone's file where torch looks with TORCH_HOME=`home` before it downloads one."""
+    path = home / "hub" / "checkpoints" / IMAGENET[name].url.rsplit("/", 1)[1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(random_state(TORCHVISION[name]), path)
+    return path
