@@ -46,15 +46,19 @@ def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
         found = [outcome for outcome in outcomes if row_of(outcome.name) == row]
         rows += [ablation(paper[row], outcome, gaps) for outcome in found]
         if not found:
-            rows.append((*words(row, *_paper_cells(paper[row]), NOT_RUN), *words(*["–"] * 3)))
+            branches, score = _paper_cells(paper[row])
+            rows.append(words(row, score, NOT_RUN, "–", "–", "–", branches))
     rest = [outcome for outcome in outcomes if row_of(outcome.name) not in paper]
     rows += [ablation(None, outcome, gaps) for outcome in rest]
-    header = ("network", "taught by", "VOC val, paper", "here", "sd", "to strong", "95 % interval")
+    header = (
+        *("network", "VOC val, paper", "here", "sd", "to strong", "95 % interval"),
+        "taught by, paper",
+    )
     caption = (
         "Table 1: mean IoU in percent, the paper's on VOC val with VGG16, this run's, its sample "
         "deviation over the training seeds, and the difference to strong, paired by seed."
     )
-    return Table("table1", caption, header, tuple(rows), words=2)
+    return Table("table1", caption, header, tuple(rows), words=(0, 6))
 
 
 def ablation(
@@ -62,20 +66,21 @@ def ablation(
 ) -> tuple[Cell, ...]:
     """One row of Table 1 that was run."""
     source, gap = outcome.source(), gaps.get(outcome.name)
-    copied = _paper_cells(paper) if paper else (outcome.title, "–")
+    taught_by, score = _paper_cells(paper) if paper else (outcome.title, "–")
     several = len(outcome.by_seed) > 1
     bounds = gap.interval if gap else None
     return (
-        *words(outcome.name, *copied),
+        *words(outcome.name, score),
         measured(outcome.miou, source),
         Cell(plain(outcome.metrics["miou_sd"] if several else None, 2)),
         Cell(signed(gap.mean if gap else None)),
         Cell(f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–"),
+        Cell(taught_by),
     )
 
 
 def _paper_cells(row: Ablation) -> tuple[str, str]:
-    branches = " | ".join(filter(None, (row.strong_branch, row.weak_branch)))
+    branches = " / ".join(filter(None, (row.strong_branch, row.weak_branch)))
     least = "up to " if row.variant == "mixed_xK" else ""
     return branches, f"{least}{row.miou:.1f}"
 
@@ -83,7 +88,10 @@ def _paper_cells(row: Ablation) -> tuple[str, str]:
 def table2(published: Sequence[Method], params: Params, outcomes: Sequence[Outcome]) -> Table:
     """Table 2 with this project's rows at its end; they are VOC's, and of one backbone each."""
     rows = [
-        (*words(row.group, row.method, row.backbone, row.reference), *_scores(row))
+        (
+            *words(row.method, row.backbone, plain(row.val), plain(row.test)),
+            *words(row.group, row.reference),
+        )
         for row in published
     ]
     dual = next((outcome for outcome in outcomes if outcome.name == "dual"), None)
@@ -91,18 +99,14 @@ def table2(published: Sequence[Method], params: Params, outcomes: Sequence[Outco
         run = dual if params.dataset == "voc" and params.backbone == key else None
         score = measured(run.miou, run.source(), 1) if run else Cell(NOT_RUN)
         test = Cell("server" if run else NOT_RUN)
-        here = words("1.4k pixel + 9k class", "dual, this run", backbone, "this project")
-        rows.append((*here, score, test))
-    header = ("supervision", "method", "backbone", "reference", "val", "test")
+        group = words("1.4k pixel + 9k class", "this project")
+        rows.append((*words("dual, this run", backbone), score, test, *group))
+    header = ("method", "backbone", "val", "test", "supervision", "reference")
     caption = (
         "Table 2: mean IoU in percent on VOC 2012, copied from the paper and from what its last "
         "column names, and this run's. Only the evaluation server can score test."
     )
-    return Table("table2", caption, header, tuple(rows), words=4)
-
-
-def _scores(row: Method) -> tuple[Cell, ...]:
-    return words(plain(row.val), plain(row.test))
+    return Table("table2", caption, header, tuple(rows), words=(0, 1, 4, 5))
 
 
 def table3(
@@ -131,7 +135,7 @@ def table3(
         *("strong, here", "mixed, here", "dual, here"),
     )
     caption = "Table 3: IoU of each class in percent on COCO val, the paper's and this run's."
-    return Table("table3", caption, header, tuple(rows), words=2)
+    return Table("table3", caption, header, tuple(rows), words=(0, 1))
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> Table:
@@ -142,20 +146,20 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
         rows.append(
             words(
                 verdict.claim.text,
+                verdict.word,
+                signed(here.mean) if here else NOT_RUN,
+                signed(verdict.paper, 1),
+                f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–",
                 " − ".join(verdict.names),
                 verdict.claim.place,
-                verdict.word,
-                signed(verdict.paper, 1),
-                signed(here.mean) if here else NOT_RUN,
-                f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–",
             )
         )
-    header = ("claim", "difference", "paper", "verdict", "paper's", "here", "95 % interval")
+    header = ("claim", "verdict", "here", "paper", "95 % interval", "difference", "place")
     caption = (
         "What the paper says, held against this run, in points of mIoU. A claim holds, or does "
         "not, where the 95 % interval of the difference, paired by seed, lies on one side of 0."
     )
-    return Table("claims", caption, header, tuple(rows), words=4)
+    return Table("claims", caption, header, tuple(rows), words=(0, 1, 5, 6))
 
 
 def scores_table(
@@ -164,16 +168,20 @@ def scores_table(
     """Every score of every network, and how many images teach it with which kind of label."""
     rows = []
     for outcome in outcomes:
-        values = [outcome.metrics[key] for key in METRICS if several or key != "miou_sd"]
-        numbers = [measured(value, outcome.source("metrics.json")) for value in values]
+        values = dict(outcome.metrics)
+        if len(outcome.by_seed) == 1:
+            values["miou_sd"] = None  # of one training nothing is known
+        keys = [key for key in METRICS if several or key != "miou_sd"]
+        numbers = [measured(values[key], outcome.source("metrics.json")) for key in keys]
         labels = words(*label_counts_text(counts.get(outcome.name)))
-        rows.append((*words(outcome.name), *numbers, *labels, Cell(outcome.title)))
+        rows.append((Cell(outcome.name), *numbers, *labels, Cell(outcome.title)))
     sd = ("sd",) if several else ()
     header = (
         *("network", "mIoU", *sd, "pixel acc.", "class acc.", "weighted IoU"),
-        *("masks", "proxies", "taught by"),
+        *("masks", "proxies", "what it is"),
     )
-    return Table("scores", "All scores on val, in percent.", header, tuple(rows))
+    words_at = (0, len(header) - 1)
+    return Table("scores", "All scores on val, in percent.", header, tuple(rows), words=words_at)
 
 
 def seed_table(outcomes: Sequence[Outcome]) -> Table:

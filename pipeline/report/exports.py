@@ -28,14 +28,14 @@ class Table:
         caption: what it shows, as a sentence.
         header: names of the columns.
         rows: cells, as many as names.
-        words: how many of the first columns hold words, which are set to the left.
+        words: places of the columns that hold words, which are set to the left.
     """
 
     name: str
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    words: int = 1
+    words: tuple[int, ...] = (0,)
 
 
 def words(*texts: str) -> tuple[Cell, ...]:
@@ -107,7 +107,7 @@ def _escaped(text: str) -> str:
 
 
 def _alignment(table: Table) -> str:
-    return "l" * table.words + "r" * (len(table.header) - table.words)
+    return "".join("l" if place in table.words else "r" for place in range(len(table.header)))
 
 
 def _joined(values: object) -> str:
