@@ -58,8 +58,8 @@ STYLE = {
 
 
 def tone_of(variant: str) -> str:
-    """A variant's colour, which it shares with its kin: `dual_full` has that of `dual`."""
-    return FAMILIES[variant.split("_", maxsplit=1)[0]]
+    """A variant's colour, shared with its kin: `dual_full` and `dual+ema` have that of `dual`."""
+    return FAMILIES[re.split(r"[_+]", variant, maxsplit=1)[0]]
 
 
 def dash_of(variant: str) -> Dash:
