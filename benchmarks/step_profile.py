@@ -50,7 +50,7 @@ def default_steps(params: Params, folder: Path) -> Callable[[], object]:
 
     def step() -> None:
         with record_function("data: views of decoded images"):
-            images, masks, _ = next(data)
+            images, masks, *_ = next(data)
         with record_function("normalise"):
             normal = normalise(images)
         with record_function("forward"):

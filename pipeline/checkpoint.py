@@ -5,6 +5,7 @@ A checkpoint belongs to the code, the params and the data it came from. Anything
 
 import hashlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from pipeline.distributed import world
 from pipeline.params import Params
@@ -26,11 +28,17 @@ Rows = list[dict[str, float]]
 
 @dataclass(frozen=True)
 class Learner:
-    """What changes while a network learns."""
+    """What changes while a network learns; `average` follows the network where it is wanted."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
+    average: AveragedModel | None = None
+
+    @property
+    def scored(self) -> nn.Module:
+        """What is validated, kept and scored: the average where there is one, or the network."""
+        return self.network if self.average is None else self.average.module
 
     def state(self) -> dict[str, Any]:
         """Everything a later process needs to go on alike; random numbers included."""
@@ -38,6 +46,7 @@ class Learner:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "rng": torch.get_rng_state(),
             "rng_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         }
@@ -47,13 +56,18 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         torch.set_rng_state(state["rng"])
         if state["rng_gpu"] is not None:
             torch.cuda.set_rng_state(state["rng_gpu"])
 
 
 class Checkpoints:
-    """The checkpoints of one training, at most two, in data/checkpoints/<name>-<key>."""
+    """The checkpoints of one training, at most two, in data/checkpoints/<name>-<key>.
+
+    What else a training has to keep until it ends may lie in the folder, too.
+    """
 
     def __init__(self, name: str, key: str, learner: Learner) -> None:
         """Checkpoints of `learner`, which is what `name` and `key` say (see `key_of`)."""
@@ -86,11 +100,9 @@ class Checkpoints:
             path.unlink()
 
     def clear(self) -> None:
-        """Remove them: the training is over."""
+        """Remove the folder: the training is over."""
         if world().leads and self.folder.exists():
-            for path in self.folder.iterdir():
-                path.unlink()
-            self.folder.rmdir()
+            shutil.rmtree(self.folder)
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:

@@ -114,6 +114,17 @@ def total(values: Tensor) -> Tensor:
     return summed
 
 
+def gathered(own: Tensor) -> Tensor:
+    """All rows of a batch that processes hold as `World.share` deals it out, in its order."""
+    here = world()
+    if here.size == 1:
+        return own
+    count = int(total(torch.tensor(len(own), device=own.device)))
+    whole = own.new_zeros(count, *own.shape[1:])
+    whole[here.rank :: here.size] = own
+    return total(whole)
+
+
 def total_array(values: NDArray[Number]) -> NDArray[Number]:
     """Sum of an array over all processes, which all get it."""
     if world().size == 1:

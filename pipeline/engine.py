@@ -41,6 +41,8 @@ def fit(
         (loss * world().size).backward()  # DistributedDataParallel takes the mean of gradients
         learner.optimiser.step()
         learner.schedule.step()
+        if learner.average:
+            learner.average.update_parameters(learner.network)
         yield shown_T.detach()
 
 
@@ -117,6 +119,12 @@ def prepare(network: nn.Module, engine: Engine, batch_size: int) -> Forward:
         forward = torch.compile(network)  # type: ignore[assignment]
     if world().size > 1:
         forward = DistributedDataParallel(forward, gradient_as_bucket_view=True)
+    return precisely(forward, engine)
+
+
+def precisely(forward: Forward, engine: Engine) -> Forward:
+    """A forward pass, under autocast as far as `engine` asks for it; its output is float32."""
+    device = pick_device()
     half = engine.precision == "bf16" and bf16_works(device)
 
     def precise(*inputs: object) -> Tensor:

@@ -11,7 +11,12 @@ from pipeline.manifest import IGNORE
 FLOOR = 1e-4  # DSRG: no probability falls below this before logarithms are taken
 
 
-def segmentation_loss(logits_BCHW: Tensor, target_BHW: Tensor, sizes: tuple[int, ...]) -> Tensor:
+def segmentation_loss(
+    logits_BCHW: Tensor,
+    target_BHW: Tensor,
+    sizes: tuple[int, ...],
+    weight_BHW: Tensor | None = None,
+) -> Tensor:
     """Sum over branches of the mean cross entropy of Eq. 2 and Eq. 3, 255 ignored.
 
     Each branch owns consecutive images of the batch and is averaged over its own labelled pixels,
@@ -22,10 +27,13 @@ def segmentation_loss(logits_BCHW: Tensor, target_BHW: Tensor, sizes: tuple[int,
         logits_BCHW: logits at the target's size.
         target_BHW: class indices, int64.
         sizes: images of each branch, in order.
+        weight_BHW: how much each pixel counts in its branch's mean; None: all alike.
 
     Returns:
         scalar tensor; a part without a labelled pixel adds 0.
     """
+    if weight_BHW is not None:
+        return _weighted_loss(logits_BCHW, target_BHW, sizes, weight_BHW)
     targets = torch.split(target_BHW, list(sizes))
     labelled = total(torch.stack([(target != IGNORE).sum() for target in targets])).clamp(min=1)
     sums = [
@@ -33,6 +41,17 @@ def segmentation_loss(logits_BCHW: Tensor, target_BHW: Tensor, sizes: tuple[int,
         for logits, target in zip(torch.split(logits_BCHW, list(sizes)), targets, strict=True)
     ]
     return (torch.stack(sums) / labelled).sum()
+
+
+def _weighted_loss(
+    logits_BCHW: Tensor, target_BHW: Tensor, sizes: tuple[int, ...], weight_BHW: Tensor
+) -> Tensor:
+    weight_BHW = torch.where(target_BHW == IGNORE, 0.0, weight_BHW)
+    weights = total(torch.stack([part.sum() for part in torch.split(weight_BHW, list(sizes))]))
+    loss_BHW = F.cross_entropy(logits_BCHW, target_BHW, ignore_index=IGNORE, reduction="none")
+    parts = torch.split(weight_BHW * loss_BHW, list(sizes))
+    least = torch.finfo(weights.dtype).tiny  # a part without weight is 0, not 0 / 0
+    return (torch.stack([part.sum() for part in parts]) / weights.clamp(min=least)).sum()
 
 
 def floored_softmax(logits_BChw: Tensor) -> Tensor:

@@ -116,11 +116,12 @@ class Dsrg(Block):
 
 
 class Proxy(Block):
-    """Stage proxy: multi-scale inference and the CRF at full resolution."""
+    """Stage proxy: multi-scale inference, the CRF at full resolution, and confidence maps."""
 
     image_size: Positive
     scales: Annotated[list[Rate], Field(min_length=1)]
     crf: Crf
+    confidence: bool
 
 
 class Split(Block):
@@ -129,8 +130,17 @@ class Split(Block):
     strong: Positive | None
 
 
+class Extras(Block):
+    """Beyond the paper: how the extras work that a variant's name asks for, such as dual+ema."""
+
+    ema_decay: Share
+    refresh_at: Share
+    consistency_weight: Rate
+    consistency_threshold: Share
+
+
 class Train(Block):
-    """Stage train: the schedule of §4.1."""
+    """Stage train: the schedule of §4.1, and the extras."""
 
     epochs: Positive
     decay_epoch: Positive
@@ -145,6 +155,7 @@ class Train(Block):
     neck_width: Positive
     neck_dilation: Positive
     validations: Count
+    extras: Extras
 
 
 class Evaluate(Block):
@@ -182,10 +193,17 @@ class Params(Block):
     report: Report
 
     @model_validator(mode="after")
+    def _possible_variants(self) -> "Params":
+        for name in self.variants:
+            variant = find_variant(name)
+            if variant is None:
+                raise ValueError(f"variants: {name!r} is none of {NAMES}")
+            if "confidence" in variant.extras and not self.proxy.confidence:
+                raise ValueError(f"proxy.confidence: must be true for the variant {name!r}")
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> "Params":
-        unknown = [name for name in self.variants if find_variant(name) is None]
-        if unknown:
-            raise ValueError(f"variants: {unknown[0]!r} is none of {NAMES}")
         for key in ("variants", "ensembles", "seeds"):
             if len(set(getattr(self, key))) != len(getattr(self, key)):
                 raise ValueError(f"{key}: an entry stands twice")

@@ -13,11 +13,31 @@ from typing import Any
 
 from pipeline.errors import UserError, need
 from pipeline.manifest import Manifest
+from pipeline.params import Extras
 from pipeline.paths import PROXY
 from pipeline.sampling import Pair
 from pipeline.variants import Labels, Stream, find_variant
 
 ALL_SHARED = 3  # with one branch there is nobody to share with: all convolutions are the neck
+
+
+@dataclass(frozen=True)
+class PlannedExtras:
+    """What a training does beyond the paper (docs/choices.md); None or False: it does not.
+
+    Attributes:
+        ema_decay: of the moving average of the network.
+        confidence: whether proxy pixels weigh as much as they are sure.
+        refresh_at: share of the steps after which the proxies are made anew.
+        consistency_weight: of the loss on strongly augmented weak images.
+        consistency_threshold: probability above which a prediction is taught there.
+    """
+
+    ema_decay: float | None = None
+    confidence: bool = False
+    refresh_at: float | None = None
+    consistency_weight: float | None = None
+    consistency_threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,14 +53,52 @@ class Plan:
     strong: tuple[str, ...]
     weak: tuple[str, ...]
     natural: bool = False
+    extras: PlannedExtras = PlannedExtras()
 
 
-def make_plan(variant: str, neck_n: int, strong: Sequence[str], weak: Sequence[str]) -> Plan:
-    """The plan of a variant; `neck_n` matters only where there are two branches."""
+def make_plan(
+    variant: str,
+    neck_n: int,
+    strong: Sequence[str],
+    weak: Sequence[str],
+    *,
+    extras: Extras | None = None,
+) -> Plan:
+    """The plan of a variant.
+
+    Args:
+        variant: its name.
+        neck_n: matters only where there are two branches and the name does not say it.
+        strong: ids of the strong list.
+        weak: ids of the weak list.
+        extras: `train.extras` of params.yaml, of which the plan takes what the name asks for; may
+            be left out where it asks for none.
+    """
     found = find_variant(variant)
     assert found is not None, variant
-    shared = neck_n if found.branches > 1 else ALL_SHARED
-    return Plan(variant, shared, found.streams, tuple(strong), tuple(weak), found.natural)
+    shared = neck_n if found.neck_n is None else found.neck_n
+    return Plan(
+        variant,
+        shared if found.branches > 1 else ALL_SHARED,
+        found.streams,
+        tuple(strong),
+        tuple(weak),
+        found.natural,
+        plan_extras(found.extras, extras) if found.extras else PlannedExtras(),
+    )
+
+
+def plan_extras(names: Sequence[str], extras: Extras | None) -> PlannedExtras:
+    """The values of the extras in `names`; other values may change and the plan stays as it is."""
+    assert extras is not None, f"{names} want the values of train.extras"
+    consistent = "consistency" in names
+    return PlannedExtras(
+        ema_decay=extras.ema_decay if "ema" in names else None,
+        confidence="confidence" in names,
+        refresh_at=extras.refresh_at if "refresh" in names else None,
+        consistency_weight=extras.consistency_weight if consistent else None,
+        consistency_threshold=extras.consistency_threshold if consistent else None,
+    )
 
 
 def list_hash(ids: Sequence[str]) -> str:
@@ -62,6 +120,7 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
             "variant": plan.variant,
             "neck_n": plan.neck_n,
             "natural": plan.natural,
+            "extras": asdict(plan.extras),
             "streams": [asdict(stream) for stream in plan.streams],
             "strong": {"images": len(plan.strong), "sha256": list_hash(plan.strong)},
             "weak": {"images": len(plan.weak), "sha256": list_hash(plan.weak)},
@@ -101,6 +160,7 @@ def read_plans(folder: Path, variants: Sequence[str]) -> dict[str, Plan]:
             lists["strong"],
             lists["weak"],
             values["natural"],
+            PlannedExtras(**values["extras"]),
         )
         for variant, values in found.items()
     }
@@ -115,19 +175,24 @@ def _plan_values(folder: Path, variant: str) -> dict[str, Any]:
 
 
 def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[list[Pair]]:
-    """Image and mask files of every stream.
+    """Image and mask files of every stream, behind a proxy mask its confidence if it counts.
 
     Raises:
-        UserError: a proxy mask is missing, or a strong image has no mask.
+        UserError: a proxy mask or its confidence is missing, or a strong image has no mask.
     """
     rows = {row.id: row for row in manifest.train()}
 
     def pair(image_id: str, labels: Labels) -> Pair:
         row = rows[image_id]
-        mask = manifest.path(row.mask) if labels == "mask" else proxy_path(image_id, proxies)
-        if labels == "mask" and not row.mask:
-            raise UserError(f"{plan.variant} wants the mask of {image_id!r}, which has none")
-        return manifest.path(row.image), need(mask, "proxy") if labels == "proxy" else mask
+        image = manifest.path(row.image)
+        if labels == "mask":
+            if not row.mask:
+                raise UserError(f"{plan.variant} wants the mask of {image_id!r}, which has none")
+            return image, manifest.path(row.mask)
+        mask = need(proxy_path(image_id, proxies), "proxy")
+        if not plan.extras.confidence:
+            return image, mask
+        return image, mask, need(confidence_path(image_id, proxies), "proxy")
 
     streams = []
     for stream in plan.streams:
@@ -138,6 +203,22 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[
     return streams
 
 
+def proxied(plan: Plan) -> list[str]:
+    """Ids of the images that a variant's proxies teach, each once."""
+    lists = [
+        ids
+        for stream in plan.streams
+        for ids, labels in ((plan.strong, stream.strong), (plan.weak, stream.weak))
+        if labels == "proxy"
+    ]
+    return list(dict.fromkeys(image_id for ids in lists for image_id in ids))
+
+
 def proxy_path(image_id: str, proxies: Path = PROXY) -> Path:
     """Where stage proxy writes the mask of one image."""
     return proxies / "masks" / f"{image_id}.png"
+
+
+def confidence_path(image_id: str, proxies: Path = PROXY) -> Path:
+    """Where stage proxy writes how sure it is of that mask, if `proxy.confidence` asks for it."""
+    return proxies / "confidence" / f"{image_id}.png"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.augment import image_tensor, normalise, warp
+from pipeline.confidence import crf_confidence, write_confidence
 from pipeline.crf import CrfWeights
 from pipeline.device import pick_device
 from pipeline.distributed import wait_for_all, world
@@ -21,6 +22,7 @@ from pipeline.lattice import lattice_crf
 from pipeline.manifest import Manifest
 from pipeline.network import upsample
 from pipeline.params import Params
+from pipeline.plan import confidence_path, proxy_path
 from pipeline.progress import track
 from pipeline.start import load_network
 
@@ -35,9 +37,10 @@ def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
 
 
 def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: Path) -> int:
-    """Write a palette PNG for every strong and weak image into `folder`, each process its share.
+    """Write a palette PNG for every strong and weak image into `folder`/masks.
 
-    It returns when those of all processes are written.
+    With `proxy.confidence` a grey PNG of each goes into `folder`/confidence. Each process writes
+    its share, and returns when those of all are written.
 
     Returns:
         number of masks all processes write.
@@ -47,15 +50,17 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
     weights = CrfWeights(**params.proxy.crf.model_dump())
     sides = [round(params.proxy.image_size * scale) for scale in params.proxy.scales]
     rows = manifest.train()
-    folder.mkdir(parents=True, exist_ok=True)
+    for path_of in (proxy_path, confidence_path) if params.proxy.confidence else (proxy_path,):
+        path_of("", folder).parent.mkdir(parents=True, exist_ok=True)
     for row in track(world().share(rows), "proxy: masks"):
         image_3HW = image_tensor(read_image(manifest.path(row.image))).to(device)
         warped = [warp(image_3HW, side) for side in sides]
         logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))
-        mask_HW = proxy_mask(logits_CHW, image_3HW, row.tags, weights)
-        write_mask(
-            folder / f"{row.id}.png", mask_HW.cpu().numpy().astype(np.uint8), manifest.classes
-        )
+        q_THW = posterior(logits_CHW, image_3HW, row.tags, weights)
+        mask_HW = best_label(q_THW, row.tags).cpu().numpy().astype(np.uint8)
+        write_mask(proxy_path(row.id, folder), mask_HW, manifest.classes)
+        if params.proxy.confidence:
+            write_confidence(confidence_path(row.id, folder), crf_confidence(q_THW))
     wait_for_all()
     return len(rows)
 
@@ -76,17 +81,21 @@ def multi_scale_logits(network: DsrgNet, images: Sequence[Tensor], size: tuple[i
     return total[0]
 
 
-def proxy_mask(
+def posterior(
     logits_CHW: Tensor, image_3HW: Tensor, tags: Sequence[int], weights: CrfWeights
 ) -> Tensor:
-    """CRF and argmax over background and the image's tags, (H, W) int64.
+    """The CRF's probabilities of background and the image's tags, in their order, (T, H, W).
 
     The other classes are left out before the CRF: the tags say they are not there, and its cost
     grows with the classes.
     """
+    if not tags:
+        return torch.ones_like(logits_CHW[:1])
     labels_T = torch.tensor([0, *tags], device=logits_CHW.device)
-    if len(labels_T) == 1:
-        return torch.zeros_like(logits_CHW[0], dtype=torch.int64)
     p_THW = logits_CHW[labels_T].float().softmax(dim=0).clamp(min=LEAST)
-    q_THW = lattice_crf(-p_THW.log()[None], image_3HW.float()[None], weights)[0]
-    return labels_T[q_THW.argmax(dim=0)]
+    return lattice_crf(-p_THW.log()[None], image_3HW.float()[None], weights)[0]
+
+
+def best_label(q_THW: Tensor, tags: Sequence[int]) -> Tensor:
+    """The most probable of background and the image's tags at every pixel, (H, W) int64."""
+    return torch.tensor([0, *tags], device=q_THW.device)[q_THW.argmax(dim=0)]

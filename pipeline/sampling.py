@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,9 @@ from pipeline.device import rng
 from pipeline.distributed import world
 from pipeline.images import read_image, read_mask
 
-Pair = tuple[Path, Path]  # image, mask
+# Image and mask, and where it counts how sure the mask is.
+Pair = tuple[Path, Path] | tuple[Path, Path, Path]
+SURE = 255  # a mask's confidence in bytes: this is 1
 
 
 @dataclass(frozen=True)
@@ -124,28 +126,52 @@ class Memory:
         return tensors
 
 
-Decoded = tuple[Tensor, Tensor, Item]  # image, mask, and what asked for them
-# Images, masks, and how many of each stream there are among them.
-Batch = tuple[Tensor, Tensor, tuple[int, ...]]
+Decoded = tuple[Any, ...]  # image, mask, confidence where it counts; what asked for them
+
+
+class Batch(NamedTuple):
+    """Random views, stream after stream.
+
+    Attributes:
+        images: bytes (B, 3, crop, crop), channels last.
+        masks: bytes (B, crop, crop), 255 ignored.
+        sizes: how many images each stream has among them.
+        items: what asked for each.
+        sure: bytes (B, crop, crop), the masks' confidence; None where it does not count.
+    """
+
+    images: Tensor
+    masks: Tensor
+    sizes: tuple[int, ...]
+    items: tuple[Item, ...]
+    sure: Tensor | None
 
 
 class LabelledImages(Dataset[Decoded]):
     """Decoded images and masks, each with its item."""
 
     def __init__(self, streams: Sequence[Sequence[Pair]], classes: int) -> None:
-        """Serve the pairs of each stream; masks are checked against `classes`."""
+        """Serve the pairs of each stream; masks are checked against `classes`.
+
+        Where any mask has a confidence all are served with one, which is 1 for true masks.
+        """
         self.streams, self.classes = streams, classes
+        self.weighted = any(len(pair) == 3 for stream in streams for pair in stream)
         self.memory = Memory()
 
     def __getitem__(self, item: Item) -> Decoded:
-        """Bytes (3, H, W) and (H, W) as they lie in the files, and the item."""
+        """Bytes (3, H, W) and one or two (H, W) as they lie in the files, and the item."""
         pair = self.streams[item.stream][item.index]
-        image, mask = self.memory.get(pair, lambda: self.read(pair))
-        return image, mask, item
+        return *self.memory.get(pair, lambda: self.read(pair)), item
 
-    def read(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        """Decode one image and its mask."""
-        return image_tensor(read_image(pair[0])), mask_tensor(read_mask(pair[1], self.classes))
+    def read(self, pair: Pair) -> tuple[Tensor, ...]:
+        """Decode one image, its mask, and the mask's confidence where that counts."""
+        image = image_tensor(read_image(pair[0]))
+        mask = mask_tensor(read_mask(pair[1], self.classes))
+        if not self.weighted:
+            return image, mask
+        sure = mask_tensor(read_mask(pair[2])) if len(pair) == 3 else torch.full_like(mask, SURE)
+        return image, mask, sure
 
 
 @dataclass(frozen=True)
@@ -157,16 +183,20 @@ class Views:
     device: torch.device
 
     def __call__(self, samples: Sequence[Decoded]) -> Batch:
-        """Bytes (B, 3, crop, crop), channels last, and (B, crop, crop), and counts by stream."""
+        """Cut a random view of each; image, mask and confidence of one share theirs."""
         size = (len(samples), self.view.crop, self.view.crop)
         images_BHW3 = torch.empty(*size, 3, dtype=torch.uint8, device=self.device)
         images_B3HW = images_BHW3.permute(0, 3, 1, 2)
-        masks_BHW = torch.empty(size, dtype=torch.uint8, device=self.device)
-        for (*pair, item), *out in zip(samples, images_B3HW, masks_BHW, strict=True):
-            image, mask = (part.to(self.device, non_blocking=True) for part in pair)
-            random_view(image, mask, view=self.view, generator=rng(*item.key), out=tuple(out))
-        owners = [item.stream for _, _, item in samples]
-        return images_B3HW, masks_BHW, tuple(owners.count(s) for s in range(self.streams))
+        rasters = [
+            torch.empty(size, dtype=torch.uint8, device=self.device) for _ in samples[0][1:-1]
+        ]
+        for (*decoded, item), *out in zip(samples, images_B3HW, *rasters, strict=True):
+            parts = (part.to(self.device, non_blocking=True) for part in decoded)
+            random_view(*parts, view=self.view, generator=rng(*item.key), out=tuple(out))
+        items = tuple(sample[-1] for sample in samples)
+        owners = [item.stream for item in items]
+        sizes = tuple(owners.count(s) for s in range(self.streams))
+        return Batch(images_B3HW, rasters[0], sizes, items, rasters[1] if rasters[1:] else None)
 
 
 def loader(
@@ -199,10 +229,6 @@ def batches(
     """The batches of a plan, on `device`.
 
     On a GPU the workers only decode: views are cut on the device, in the order of the batches.
-
-    Yields:
-        bytes (B, 3, crop, crop) and (B, crop, crop), stream after stream, and how many images each
-        stream has among them.
     """
     images, views = LabelledImages(streams, classes), Views(view, len(streams), device)
     if device.type == "cpu":

@@ -17,7 +17,10 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
     """
     strong, weak = draw_lists(params, manifest)
     check_lists(strong, weak, [row.id for row in manifest.of("val")])
-    write_plans(folder, [make_plan(name, params.neck_n, strong, weak) for name in params.variants])
+    neck_n, extras = params.neck_n, params.train.extras
+    write_plans(
+        folder, [make_plan(v, neck_n, strong, weak, extras=extras) for v in params.variants]
+    )
     return {
         name: f"{len(ids)} images, sha256 {list_hash(ids)[:12]}"
         for name, ids in (("strong", strong), ("weak", weak))

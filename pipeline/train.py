@@ -5,6 +5,7 @@ Shape legend: B batch, C classes, H W image, h w grid.
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import save_file
@@ -13,10 +14,12 @@ from torch import Tensor
 from pipeline.augment import View, normalise
 from pipeline.build import build_network
 from pipeline.checkpoint import Checkpoints, Learner, key_of
+from pipeline.consistency import consistency_loss, pseudo_labels, strong_copies
 from pipeline.curves import Curves
 from pipeline.device import pick_device, seed_everything
 from pipeline.distributed import world
-from pipeline.engine import fit, logged, prepare, share_of
+from pipeline.ema import averaged
+from pipeline.engine import Forward, fit, logged, precisely, prepare, share_of
 from pipeline.evaluate import confusion_of
 from pipeline.losses import segmentation_loss
 from pipeline.manifest import Manifest
@@ -27,7 +30,8 @@ from pipeline.params import Params
 from pipeline.paths import PROXY
 from pipeline.plan import Plan, stream_pairs
 from pipeline.progress import track
-from pipeline.sampling import Batch, BatchPlan, Pair, batches
+from pipeline.refresh import refresh_proxies
+from pipeline.sampling import SURE, Batch, BatchPlan, Pair, batches
 from pipeline.start import plain_state, start_files, start_weights
 
 
@@ -62,66 +66,134 @@ def train_network(
     Returns:
         loss over the last logged steps, and val mIoU where it was measured.
     """
-    train, classes = params.train, len(manifest.classes)
+    train = params.train
     steps, decay_step = total_steps(params, len(plan.weak))
-    sizes = tuple(train.batch_size // len(plan.streams) for _ in plan.streams)
     streams = stream_pairs(manifest, plan, proxies)
     seed_everything(seed, 3)
-    network = build_network(params, plan, classes, start_weights(params))
-    losses = branch_losses(network, params, plan, sizes)
+    network = build_network(params, plan, len(manifest.classes), start_weights(params))
+    forward = prepare(network, params.engine, train.batch_size)
     optimiser = paper_adam(network, train)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
-    learner = Learner(network, optimiser, schedule)
+    decay = plan.extras.ema_decay
+    learner = Learner(network, optimiser, schedule, averaged(network, decay) if decay else None)
+    scored = cast(DualBranchNet, learner.scored)
+    losses, names = branch_losses(forward, scored, params, plan)
     key = training_key(params, manifest, plan, streams)
     saved = Checkpoints(f"train-{plan.variant}-{seed}", key, learner)
     done, rows = saved.resume()
-    counts = [len(stream) for stream in streams]
-    order = BatchPlan(counts, sizes, steps, seed, done=done, natural=plan.natural)
-    data = random_batches(params, streams, order, classes)
+    data = batches_left(params, manifest, plan, streams, seed, saved, done)
 
-    shown = logged(fit(learner, data, losses), ("loss",), max(1, steps // 100))
+    shown = logged(fit(learner, data, losses), names, max(1, steps // 100))
     validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
     with Curves(folder if world().leads else None, rows) as curves:
         what = f"train: {plan.variant} seed {seed}"
         for step, means in enumerate(track(shown, what, steps - done), start=done + 1):
             curves.log(step, **means)
             if step in validate_at:
-                confusion = confusion_of(network, manifest, params.evaluate.batch_size)
+                confusion = confusion_of(scored, manifest, params.evaluate.batch_size)
                 curves.log(step, val_miou=summarise(confusion)["miou"])
                 network.train()
             if means:
                 saved.offer(step, curves.rows)
         if world().leads:
-            save_file(plain_state(network), folder / "network.safetensors")
+            save_file(plain_state(scored), folder / "network.safetensors")
         saved.clear()
         return curves.last()
 
 
 def branch_losses(
-    network: DualBranchNet, params: Params, plan: Plan, sizes: Sequence[int]
-) -> Callable[[Batch], tuple[Tensor, Tensor]]:
-    """Make a network ready to train; the loss of a batch whose parts each branch owns (Eq. 3).
+    forward: Forward, scored: DualBranchNet, params: Params, plan: Plan
+) -> tuple[Callable[[Batch], tuple[Tensor, Tensor]], tuple[str, ...]]:
+    """The loss of a batch whose parts each branch owns (Eq. 3), and consistency where planned.
+
+    Args:
+        forward: the network's forward pass, as `engine.prepare` returns it.
+        scored: the network, or its average where there is one: the teacher of consistency.
+        params: all of params.yaml.
+        plan: the variant's plan.
 
     Raises:
         UserError: a part has fewer images than there are processes.
 
     Returns:
-        function from images, masks and the parts' sizes to this process's share of the loss, twice:
-        to minimise and to log.
+        function from a batch to this process's share of the loss and of what is to be logged; and
+        the names of the latter.
     """
-    train, geometry = params.train, network.backbone.geometry
-    forward = prepare(network, params.engine, train.batch_size)
-    for size in [train.batch_size] if plan.natural else sizes:
+    crop, geometry = params.train.crop, scored.backbone.geometry
+    weight = plan.extras.consistency_weight or 0.0
+    threshold = plan.extras.consistency_threshold or 0.0
+    for size in [params.train.batch_size] if plan.natural else part_sizes(params, plan):
         share_of("train.batch_size", size)
+    teacher = precisely(scored, params.engine)
 
-    def losses(batch: Batch) -> tuple[Tensor, Tensor]:
-        images_B3HW, masks_BHW, own_sizes = batch
-        logits_BChw = forward(normalise(images_B3HW), own_sizes)
-        logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), geometry)
-        loss = segmentation_loss(logits_BCHW, masks_BHW.long(), own_sizes)
+    def logits_of(run: Forward, images_B3HW: Tensor, *sizes: tuple[int, ...]) -> Tensor:
+        logits_BChw = run(normalise(images_B3HW), *sizes)
+        return upsample(logits_BChw, (crop, crop), geometry)
+
+    def plain(batch: Batch) -> tuple[Tensor, Tensor]:
+        logits_BCHW = logits_of(forward, batch.images, batch.sizes)
+        loss = taught_loss(logits_BCHW, batch)
         return loss, loss[None]
 
-    return losses
+    def consistent(batch: Batch) -> tuple[Tensor, Tensor]:
+        strong, weak = batch.sizes
+        views_B3HW, own = batch.images[strong:], (strong + weak, weak)
+        with torch.no_grad():
+            known_BCHW = logits_of(teacher, views_B3HW)
+        labels_BHW = pseudo_labels(known_BCHW, batch.masks[strong:], threshold)
+        copies_B3HW, labels_BHW = strong_copies(views_B3HW, labels_BHW, batch.items[strong:])
+        # The copies go through the strong branch, so they stand behind the strong images.
+        images_B3HW = torch.cat([batch.images[:strong], copies_B3HW, views_B3HW])
+        parts = logits_of(forward, images_B3HW, own).split([strong, weak, weak])
+        term, sure = consistency_loss(parts[1], labels_BHW)
+        loss = taught_loss(torch.cat([parts[0], parts[2]]), batch) + weight * term
+        return loss, torch.stack([loss, term, sure])
+
+    return (consistent, ("loss", "consistency", "sure")) if weight else (plain, ("loss",))
+
+
+def taught_loss(logits_BCHW: Tensor, batch: Batch) -> Tensor:
+    """Eq. 3 on a batch's masks, each pixel weighted by its confidence where that counts."""
+    weight_BHW = None if batch.sure is None else batch.sure / SURE
+    return segmentation_loss(logits_BCHW, batch.masks.long(), batch.sizes, weight_BHW)
+
+
+def batches_left(
+    params: Params,
+    manifest: Manifest,
+    plan: Plan,
+    streams: Sequence[Sequence[Pair]],
+    seed: int,
+    saved: Checkpoints,
+    done: int,
+) -> Iterator[Batch]:
+    """This process's shares of the batches after `done`; on the way the proxies are made anew.
+
+    They are made when the first batch that wants them is asked for, from the network as it is
+    then, and kept beside the checkpoints: a training that goes on after it finds them there.
+    """
+    steps, _ = total_steps(params, len(plan.weak))
+    share = plan.extras.refresh_at
+    turn = steps if share is None else round(steps * share)
+
+    def between(first: int, last: int, streams: Sequence[Sequence[Pair]]) -> Iterator[Batch]:
+        counts, sizes = [len(stream) for stream in streams], part_sizes(params, plan)
+        order = BatchPlan(counts, sizes, last, seed, done=first, natural=plan.natural)
+        return random_batches(params, streams, order, len(manifest.classes))
+
+    if done < turn:
+        yield from between(done, turn, streams)
+    if turn < steps:
+        anew = saved.folder / "proxies"
+        if done <= turn:
+            scored = cast(DualBranchNet, saved.learner.scored)
+            refresh_proxies(scored, manifest, plan, params.evaluate.batch_size, anew)
+        yield from between(max(done, turn), steps, stream_pairs(manifest, plan, anew))
+
+
+def part_sizes(params: Params, plan: Plan) -> tuple[int, ...]:
+    """How many images of a batch each branch owns."""
+    return tuple(params.train.batch_size // len(plan.streams) for _ in plan.streams)
 
 
 def random_batches(
@@ -143,5 +215,5 @@ def training_key(
     params: Params, manifest: Manifest, plan: Plan, streams: Sequence[Sequence[Pair]]
 ) -> str:
     """What the checkpoints of a training belong to: its params, its plan, its images and masks."""
-    masks = [mask for stream in streams for _, mask in stream]
+    masks = [file for stream in streams for pair in stream for file in pair[1:]]
     return key_of(params, [*start_files(params), manifest.folder / "manifest.csv", *masks], plan)

@@ -22,7 +22,7 @@ def main(params_file: ParamsFile = PARAMS) -> None:
         manifest = open_manifest(params)
         network = load_dsrg(params, manifest, DSRG)
         with shared_folder(PROXY) as folder:
-            written = write_proxies(params, manifest, network, folder / "masks")
+            written = write_proxies(params, manifest, network, folder)
             quality = measure(params, manifest, folder, SEEDS)
         if world.leads:
             write_record(RECORDS / "proxy.json", summary=quality)

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.datasets.rendered import prepare
-from pipeline.manifest import Manifest, read_manifest, write_manifest
+from pipeline.images import read_mask, write_mask
+from pipeline.manifest import IGNORE, Manifest, read_manifest, write_manifest
 from pipeline.params import Params
+from pipeline.plan import proxy_path
 from tests.settings import small_params
 
 
@@ -30,3 +33,15 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that relative paths such as data/seeds start from."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def ready(manifest: Manifest, workspace: Path) -> Manifest:
+    """A workspace with proxies: the true masks with the objects' lower halves cut off."""
+    for row in manifest.train():
+        path = proxy_path(row.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mask = np.array(read_mask(manifest.path(row.mask)))
+        mask[mask == IGNORE] = mask[row.height // 2 :] = 0
+        write_mask(path, mask, manifest.classes)
+    return manifest

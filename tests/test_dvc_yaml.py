@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.params import Params
+from pipeline.params import Params, Train
 from tests.imports import import_closure
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +56,14 @@ def test_params_exist(stage: str) -> None:
         for part in key.split("."):
             assert part in model.model_fields, f"{stage} lists the unknown param {key}"
             model = model.model_fields[part].annotation
+
+
+def test_train_reads_extras_from_its_plan_alone() -> None:
+    """So that another value of an extra trains the variants again that have it."""
+    stages = dvc_yaml()["stages"]
+    listed = {p for p in stages["train"]["params"] if p.split(".")[0] == "train"}
+    assert listed == {f"train.{key}" for key in Train.model_fields if key != "extras"}
+    assert "train.extras" in stages["split"]["params"]
 
 
 def test_train_keeps_only_cached_outputs() -> None:

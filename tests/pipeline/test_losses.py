@@ -61,6 +61,49 @@ def test_segmentation_loss_matches_loops(sizes: tuple[int, ...]) -> None:
     assert float(segmentation_loss(logits, target, sizes)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("sizes", [(2, 2), (1, 3), (4,)])
+def test_weighted_loss_matches_loops(sizes: tuple[int, ...]) -> None:
+    logits, target = random_logits(), random_labels(IGNORE)
+    weight = torch.rand(B, H, W, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    ends = np.cumsum([0, *sizes]).tolist()
+    expected = 0.0
+    for part in (range(a, b) for a, b in pairwise(ends)):
+        over, under = 0.0, 0.0
+        for b, y, x, label in (pixel for image in part for pixel in pixels(image, target)):
+            if label != IGNORE:
+                over -= float(weight[b, y, x]) * math.log(
+                    slow_softmax(logits[b, :, y, x].tolist())[label]
+                )
+                under += float(weight[b, y, x])
+        expected += over / under
+    found = segmentation_loss(logits, target, sizes, weight)
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+def test_weights_at_known_values() -> None:
+    """Two pixels of losses log 2 and log 4, the second three times as heavy."""
+    logits = torch.tensor([[0.0, 0.0], [math.log(3.0), 0.0]]).T.reshape(1, 2, 1, 2)
+    target = torch.tensor([[[0, 1]]])
+    weight = torch.tensor([[[0.25, 0.75]]])
+    expected = (math.log(2) + 3 * math.log(4)) / 4
+    assert float(segmentation_loss(logits, target, (1,), weight)) == pytest.approx(expected)
+    alike = segmentation_loss(logits, target, (1,), torch.full((1, 1, 2), 0.4))
+    assert float(alike) == pytest.approx(float(segmentation_loss(logits, target, (1,))))
+
+
+def test_a_branch_without_weight_adds_nothing() -> None:
+    logits, target = random_logits().requires_grad_(), random_labels(IGNORE)
+    weight = torch.ones(B, H, W, dtype=torch.float64)
+    weight[2:] = 0
+    loss = segmentation_loss(logits, target, (2, 2), weight)
+    alone = segmentation_loss(logits.detach()[:2], target[:2], (2,))
+    assert float(loss.detach()) == pytest.approx(float(alone))
+    loss.backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert not logits.grad[2:].any()
+
+
 def test_both_branches_weigh_the_same_whatever_they_ignore() -> None:
     logits, target = torch.zeros(2, C, H, W), torch.zeros(2, H, W, dtype=torch.int64)
     target[0, :, 1:] = IGNORE

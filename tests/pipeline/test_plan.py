@@ -9,10 +9,14 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.manifest import Manifest, Row, make_classes
+from pipeline.params import Extras
 from pipeline.plan import (
     Plan,
+    PlannedExtras,
+    confidence_path,
     list_hash,
     make_plan,
+    proxied,
     proxy_path,
     read_plan,
     read_plans,
@@ -22,6 +26,7 @@ from pipeline.plan import (
 from pipeline.variants import VARIANTS
 
 STRONG, WEAK = ("s1", "s2"), ("w1", "w2", "w3")
+EXTRAS = Extras(ema_decay=0.9, refresh_at=0.5, consistency_weight=2.0, consistency_threshold=0.8)
 
 
 @pytest.fixture
@@ -124,6 +129,62 @@ def test_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "weak.txt").read_bytes() == b"w1\nw2\nw3\n"
     stored = json.loads((tmp_path / "plans" / "dual.json").read_text())
     assert stored["weak"] == {"images": 3, "sha256": hashlib.sha256(b"w1\nw2\nw3").hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("dual", PlannedExtras()),
+        ("strong+ema", PlannedExtras(ema_decay=0.9)),
+        ("weak+confidence+refresh", PlannedExtras(confidence=True, refresh_at=0.5)),
+        ("dual+consistency", PlannedExtras(consistency_weight=2.0, consistency_threshold=0.8)),
+        ("dual_n2+ema+confidence+refresh+consistency", PlannedExtras(0.9, True, 0.5, 2.0, 0.8)),
+    ],
+)
+def test_a_plan_holds_the_values_of_its_own_extras(
+    tmp_path: Path, name: str, expected: PlannedExtras
+) -> None:
+    plan = make_plan(name, 1, STRONG, WEAK, extras=EXTRAS)
+    assert plan.extras == expected
+    assert plan.neck_n == (2 if "_n2" in name else 1 if "dual" in name else 3)
+    write_plans(tmp_path, [plan])
+    assert read_plan(tmp_path, name) == plan
+
+
+def test_another_value_of_an_extra_touches_the_plans_that_have_it(tmp_path: Path) -> None:
+    names = ("dual", "dual+ema", "dual+refresh")
+    for folder, decay in ((tmp_path / "a", 0.9), (tmp_path / "b", 0.99)):
+        folder.mkdir()
+        extras = EXTRAS.model_copy(update={"ema_decay": decay})
+        write_plans(folder, [make_plan(v, 1, STRONG, WEAK, extras=extras) for v in names])
+    one, two = (
+        [(tmp_path / f / "plans" / f"{name}.json").read_bytes() for name in names] for f in "ab"
+    )
+    assert [a == b for a, b in zip(one, two, strict=True)] == [True, False, True]
+
+
+def test_confidence_stands_beside_proxies_alone(images: Manifest, tmp_path: Path) -> None:
+    proxies = tmp_path / "proxy"
+    plan = make_plan("mixed+confidence", 1, STRONG, WEAK, extras=EXTRAS)
+    with pytest.raises(UserError, match=r"confidence/w1\.png is not there"):
+        stream_pairs(images, plan, proxies)
+    for image_id in (*STRONG, *WEAK):
+        path = confidence_path(image_id, proxies)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    (pool,) = stream_pairs(images, plan, proxies)
+    assert [len(pair) for pair in pool] == [2, 2, 3, 3, 3]
+    assert pool[2][1:] == (proxy_path("w1", proxies), confidence_path("w1", proxies))
+    (plain,) = stream_pairs(images, make_plan("mixed", 1, STRONG, WEAK), proxies)
+    assert {len(pair) for pair in plain} == {2}
+
+
+def test_which_images_proxies_teach() -> None:
+    assert proxied(make_plan("weak", 1, STRONG, WEAK)) == [*STRONG, *WEAK]
+    for name in ("mixed", "mixed_x3", "dual", "dual_natural"):
+        assert proxied(make_plan(name, 1, STRONG, WEAK)) == list(WEAK)
+    for name in ("strong", "full", "dual_full"):
+        assert proxied(make_plan(name, 1, STRONG, WEAK)) == []
 
 
 def test_plans_read_together_share_their_lists(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from pipeline.dsrg import DsrgNet, build_dsrg
 from pipeline.errors import UserError
 from pipeline.images import read_mask
 from pipeline.manifest import Manifest
-from pipeline.proxy import load_dsrg, multi_scale_logits, proxy_mask, write_proxies
+from pipeline.plan import confidence_path, proxy_path
+from pipeline.proxy import best_label, load_dsrg, multi_scale_logits, posterior, write_proxies
 from pipeline.start import plain_state
 from tests.settings import small_params
 
@@ -29,6 +30,10 @@ NO_CRF = CrfWeights(bilateral=0.0, gaussian=0.0, iterations=1)
 def network() -> DsrgNet:
     torch.manual_seed(0)
     return build_dsrg(small_params(), CLASSES, "none").eval()
+
+
+def proxy_mask(logits: Tensor, image: Tensor, tags: tuple[int, ...], weights: CrfWeights) -> Tensor:
+    return best_label(posterior(logits, image, tags, weights), tags)
 
 
 def scene(height: int = 20, width: int = 31) -> tuple[Tensor, Tensor]:
@@ -86,7 +91,8 @@ def test_every_training_image_gets_a_mask(
     manifest: Manifest, network: DsrgNet, tmp_path: Path
 ) -> None:
     few = replace(manifest, rows=(*manifest.rows[4:8], *manifest.of("val")))
-    assert write_proxies(small_params(), few, network, tmp_path / "masks") == 4
+    assert write_proxies(small_params(), few, network, tmp_path) == 4
+    assert not (tmp_path / "confidence").exists()
     assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == [
         row.id for row in few.train()
     ]
@@ -96,6 +102,21 @@ def test_every_training_image_gets_a_mask(
         assert set(np.unique(mask)) <= {0, *row.tags}
 
 
+def test_confidence_is_written_beside_and_changes_no_mask(
+    manifest: Manifest, network: DsrgNet, tmp_path: Path
+) -> None:
+    few = replace(manifest, rows=manifest.train()[4:8])
+    for name, sure in (("a", False), ("b", True)):
+        write_proxies(small_params(**{"proxy.confidence": sure}), few, network, tmp_path / name)
+    for row in few.train():
+        one, two = (proxy_path(row.id, tmp_path / name).read_bytes() for name in "ab")
+        assert one == two
+        grey = np.array(read_mask(confidence_path(row.id, tmp_path / "b")))
+        assert grey.shape == (row.height, row.width)
+        # The best of T labels has at least 1/T, and an untagged image is all background for sure.
+        assert grey.min() >= 255 // (1 + len(row.tags)) - 17
+
+
 def test_masks_have_the_images_own_size(
     manifest: Manifest, network: DsrgNet, tmp_path: Path
 ) -> None:
@@ -103,7 +124,7 @@ def test_masks_have_the_images_own_size(
     Image.new("RGB", (50, 21), (200, 10, 10)).save(tmp_path / "images" / "wide.png")
     row = replace(manifest.rows[0], id="wide", image="images/wide.png", width=50, height=21)
     wide = replace(manifest, rows=(row,), folder=tmp_path)
-    write_proxies(small_params(), wide, network, tmp_path / "masks")
+    write_proxies(small_params(), wide, network, tmp_path)
     assert read_mask(tmp_path / "masks" / "wide.png").size == (50, 21)
 
 

@@ -47,8 +47,9 @@ def made(streams: list[list[Pair]], steps: int = 5, **changes: int) -> list[tupl
     plan = BatchPlan(counts, (2, 2), steps, settings["seed"])
     workers = settings["workers"]
     got = list(batches(streams, plan, view=VIEW, classes=10, device=device, workers=workers))
-    assert {sizes for _, _, sizes in got} == {(2, 2)}
-    return [(images, masks) for images, masks, _ in got]
+    assert {batch.sizes for batch in got} == {(2, 2)}
+    assert {batch.sure for batch in got} == {None}
+    return [(batch.images, batch.masks) for batch in got]
 
 
 # --- which images -------------------------------------------------------------------------------
@@ -160,8 +161,8 @@ def test_decoding_apart_from_the_views_changes_no_byte(
     """What a GPU does, on the CPU: workers decode, views are cut from what they hand over."""
     plan = BatchPlan([3, 7], (2, 2), 5, seed=0)
     decoded = loader(LabelledImages(streams, 10), plan, workers, list)
-    cut = [pair for *pair, _ in map(Views(VIEW, 2, torch.device("cpu")), decoded)]
-    assert same(made(streams), cut)
+    cut = map(Views(VIEW, 2, torch.device("cpu")), decoded)
+    assert same(made(streams), [(batch.images, batch.masks) for batch in cut])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -171,6 +172,24 @@ def test_a_gpu_cuts_the_same_views(streams: list[list[Pair]]) -> None:
     here, there = (Views(VIEW, 2, torch.device(name))(samples) for name in ("cpu", "cuda"))
     assert torch.equal(here[1], there[1].cpu())
     assert int((here[0].int() - there[0].cpu().int()).abs().max()) <= 1
+
+
+def test_confidence_takes_the_view_of_its_mask(streams: list[list[Pair]], tmp_path: Path) -> None:
+    """A mask of pixel numbers, and a confidence that repeats them, stay equal in every view."""
+    numbered = []
+    for image, _ in streams[1]:
+        noise = np.random.default_rng(len(numbered)).integers(0, 10, (20, 24)).astype(np.uint8)
+        file = tmp_path / f"noise{len(numbered)}.png"
+        Image.fromarray(noise).save(file)
+        numbered.append((image, file, file))
+    device, plan = torch.device("cpu"), BatchPlan((3, 7), (2, 2), 5, seed=0)
+    both = [streams[0], numbered]
+    for batch in batches(both, plan, view=VIEW, classes=10, device=device, workers=0):
+        assert batch.sure is not None
+        assert [item.stream for item in batch.items] == [0, 0, 1, 1]
+        assert torch.equal(batch.sure[2:], batch.masks[2:])
+        assert (batch.sure[:2] == 255).all()  # true masks are sure
+        assert batch.sure[2:].unique().numel() > 5
 
 
 def test_seed_decides_and_length_does_not(streams: list[list[Pair]]) -> None:

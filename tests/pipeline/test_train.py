@@ -2,29 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.images import read_mask, write_mask
-from pipeline.manifest import IGNORE, Manifest
-from pipeline.plan import Plan, make_plan, proxy_path
+from pipeline.manifest import Manifest
+from pipeline.plan import Plan, make_plan
 from pipeline.train import total_steps, train_network
 from pipeline.variants import VARIANTS
 from tests.settings import small_params
-
-
-@pytest.fixture
-def ready(manifest: Manifest, workspace: Path) -> Manifest:
-    """A workspace with proxies: the true masks with the objects' lower halves cut off."""
-    for row in manifest.train():
-        path = proxy_path(row.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mask = np.array(read_mask(manifest.path(row.mask)))
-        mask[mask == IGNORE] = mask[row.height // 2 :] = 0
-        write_mask(path, mask, manifest.classes)
-    return manifest
 
 
 def plan(manifest: Manifest, variant: str, neck_n: int = 1) -> Plan:

@@ -1,0 +1,74 @@
+"""Proxies made anew by the network that learns from them (self-training).
+
+Shape legend: B batch, C classes, H W image, h w grid.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.augment import image_tensor, normalise, stack_images
+from pipeline.confidence import write_confidence
+from pipeline.distributed import shared_folder, world
+from pipeline.evaluate import same_size_batches
+from pipeline.images import read_image, write_mask
+from pipeline.manifest import Manifest
+from pipeline.network import DualBranchNet, upsample
+from pipeline.plan import Plan, confidence_path, proxied, proxy_path
+
+
+def refresh_proxies(
+    network: DualBranchNet, manifest: Manifest, plan: Plan, batch_size: int, folder: Path
+) -> None:
+    """Write new proxies of all images that proxies teach, laid out as stage proxy does it.
+
+    With their confidence where the plan wants it. Each process writes its share; the folder
+    appears whole or not at all, and is there when this returns.
+
+    Args:
+        network: its strong branch makes them; left in the mode it was in.
+        manifest: the data set.
+        plan: the variant's plan.
+        batch_size: images of one size that go through the network together.
+        folder: replaced if it is there.
+    """
+    taught = set(proxied(plan))
+    rows = [row for row in manifest.train() if row.id in taught]
+    mode = network.training
+    network.eval()
+    with shared_folder(folder) as part:
+        for path_of in (proxy_path, confidence_path) if plan.extras.confidence else (proxy_path,):
+            path_of("", part).parent.mkdir(exist_ok=True)
+        for few in world().share(list(same_size_batches(rows, batch_size))):
+            images = [image_tensor(read_image(manifest.path(row.image))) for row in few]
+            logits_BCHW = strong_logits(network, stack_images(images))
+            for row, logits_CHW in zip(few, logits_BCHW, strict=True):
+                mask_HW, p_HW = best_tagged(logits_CHW, row.tags)
+                indices_HW = mask_HW.cpu().numpy().astype(np.uint8)
+                write_mask(proxy_path(row.id, part), indices_HW, manifest.classes)
+                if plan.extras.confidence:
+                    write_confidence(confidence_path(row.id, part), p_HW)
+    network.train(mode)
+
+
+@torch.inference_mode()
+def strong_logits(network: DualBranchNet, images_B3HW: Tensor) -> Tensor:
+    """Logits of the strong branch at the images' own size, (B, C, H, W)."""
+    device = next(network.parameters()).device
+    logits_BChw = network(normalise(images_B3HW.to(device)))
+    size = (images_B3HW.shape[-2], images_B3HW.shape[-1])
+    return upsample(logits_BChw, size, network.backbone.geometry)
+
+
+def best_tagged(logits_CHW: Tensor, tags: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The best of background and the image's tags at every pixel, and its softmax among them.
+
+    Returns:
+        labels (H, W) int64 and probabilities (H, W).
+    """
+    labels_T = torch.tensor([0, *tags], device=logits_CHW.device)
+    p_THW = logits_CHW[labels_T].softmax(dim=0)
+    return labels_T[logits_CHW[labels_T].argmax(dim=0)], p_THW.amax(dim=0)
