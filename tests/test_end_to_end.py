@@ -93,7 +93,8 @@ def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
     assert ran[-1] == "report"
     assert set(ran) == {
         *("download", "seeds", "dsrg", "proxy", "split"),
-        *("train@strong-0", "train@dual-0", "evaluate@strong", "evaluate@dual", "report"),
+        *("train@strong-0", "train@dual-0", "evaluate@strong", "evaluate@dual"),
+        *("evaluate_dsrg", "report"),
     }
     metrics = json.loads((clone / "results/dual/metrics.json").read_text("utf-8"))
     assert set(metrics) == {"miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou"}
@@ -119,6 +120,24 @@ def test_neck_n_reruns_dual_alone(clone: Path) -> None:
     assert "neck_n" in run("dvc", "exp", "show", "--no-pager", "--csv", cwd=clone)
     run("git", "checkout", "-q", ".", cwd=clone)
     run("dvc", "checkout", "-q", cwd=clone)
+
+
+def test_an_average_is_one_stage_more(clone: Path) -> None:
+    output = run("dvc", "exp", "run", "-S", "ensembles=[dual]", cwd=clone)
+    assert stages_run(output) == ["ensemble@dual", "report"]
+    assert (clone / "results/ensemble_dual/lambda.csv").exists()
+    run("git", "checkout", "-q", ".", cwd=clone)
+    run("dvc", "checkout", "-q", cwd=clone)
+
+
+def test_dvc_draws_the_plots(clone: Path) -> None:
+    drawn = json.loads(run("dvc", "plots", "show", "--json", cwd=clone))
+    assert not drawn.get("errors")
+    for name in ("loss/dual.csv", "val_miou/dual.csv", "confusion/strong.csv"):
+        assert f"report/plots/{name}" in drawn["data"]
+    assert "results/dual/per_class.csv" in drawn["data"]
+    pictures = [name for name in drawn["data"] if name.endswith(".png")]
+    assert len(pictures) == 6  # two of each rank
 
 
 def test_experiment_in_a_temporary_copy(clone: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.report.collect import ENSEMBLE, Outcome
 from pipeline.report.pairs import Pairing, pair
+from pipeline.variants import REPEATED
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def found(row: str, scores: Mapping[str, object]) -> str:
     its score is the paper's weak network, else for the first there is.
     """
     if row == "mixed_xK":
-        repeats = [int(name.removeprefix("mixed_x")) for name in scores if "mixed_x" in name]
+        repeats = [int(match[1]) for name in scores if (match := REPEATED.fullmatch(name))]
         return f"mixed_x{max(repeats)}" if repeats else row
     if row == "ensemble":
-        averages = [name for name in scores if name.startswith(ENSEMBLE)]
+        averages = [name for name in scores if name.startswith(ENSEMBLE) and "+" not in name]
         return next(iter(sorted(averages, key=lambda name: "mixed" not in name)), row)
     return row

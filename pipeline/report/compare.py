@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from pipeline.manifest import ClassList
 from pipeline.params import Params
 from pipeline.report.claims import Verdict
-from pipeline.report.collect import ENSEMBLE, METRICS, Outcome, Source, Training
+from pipeline.report.collect import ENSEMBLE, Outcome, Source
 from pipeline.report.exports import NOT_RUN, Cell, Table, words
 from pipeline.report.pairs import Pairing, pairings, trained_per_seed
 from pipeline.report.published import Ablation, CocoClass, Method
-from pipeline.report.tables import label_counts_text, plain, signed
+from pipeline.report.tables import plain, signed
+from pipeline.variants import REPEATED
 
 ORDER = ("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble")
 ORDER_DUAL = ("dual_natural", "dual", "dual_full")
@@ -19,17 +20,23 @@ BACKBONES = {"vgg16": "VGG16", "resnet101": "ResNet101"}
 def row_of(name: str) -> str:
     """The row of the paper's Table 1 that a name of this project belongs to, or the name itself.
 
-    >>> row_of("mixed_x4"), row_of("ensemble_weak"), row_of("dual")
-    ('mixed_xK', 'ensemble', 'dual')
+    >>> row_of("mixed_x4"), row_of("ensemble_weak"), row_of("dual"), row_of("mixed_x4+ema")
+    ('mixed_xK', 'ensemble', 'dual', 'mixed_x4+ema')
     """
-    if name.startswith(ENSEMBLE):
+    if name.startswith(ENSEMBLE) and "+" not in name:
         return "ensemble"
-    return "mixed_xK" if name.startswith("mixed_x") else name
+    return "mixed_xK" if REPEATED.fullmatch(name) else name
 
 
 def measured(value: float | None, source: Source, digits: int = 2) -> Cell:
     """A cell with a number of this run."""
     return Cell(plain(value, digits), source)
+
+
+def between(gap: Pairing | None) -> str:
+    """A difference's interval for a cell."""
+    bounds = gap.interval if gap else None
+    return f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–"
 
 
 def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
@@ -68,13 +75,12 @@ def ablation(
     source, gap = outcome.source(), gaps.get(outcome.name)
     taught_by, score = _paper_cells(paper) if paper else (outcome.title, "–")
     several = len(outcome.by_seed) > 1
-    bounds = gap.interval if gap else None
     return (
         *words(outcome.name, score),
         measured(outcome.miou, source),
         Cell(plain(outcome.metrics["miou_sd"] if several else None, 2)),
         Cell(signed(gap.mean if gap else None)),
-        Cell(f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–"),
+        Cell(between(gap)),
         Cell(taught_by),
     )
 
@@ -142,14 +148,14 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
     """The paper's claims: its difference, ours with its interval, and the verdict."""
     rows = []
     for verdict in verdicts:
-        here, bounds = verdict.here, verdict.here.interval if verdict.here else None
+        here = verdict.here
         rows.append(
             words(
                 verdict.claim.text,
                 verdict.word,
                 signed(here.mean) if here else NOT_RUN,
                 signed(verdict.paper, 1),
-                f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–",
+                between(here),
                 " − ".join(verdict.names),
                 verdict.claim.place,
             )
@@ -160,85 +166,6 @@ def claims_table(verdicts: Sequence[Verdict]) -> Table:
         "not, where the 95 % interval of the difference, paired by seed, lies on one side of 0."
     )
     return Table("claims", caption, header, tuple(rows), words=(0, 1, 5, 6))
-
-
-def scores_table(
-    outcomes: Sequence[Outcome], counts: Mapping[str, tuple[int, int]], several: bool
-) -> Table:
-    """Every score of every network, and how many images teach it with which kind of label."""
-    rows = []
-    for outcome in outcomes:
-        values = dict(outcome.metrics)
-        if len(outcome.by_seed) == 1:
-            values["miou_sd"] = None  # of one training nothing is known
-        keys = [key for key in METRICS if several or key != "miou_sd"]
-        numbers = [measured(values[key], outcome.source("metrics.json")) for key in keys]
-        labels = words(*label_counts_text(counts.get(outcome.name)))
-        rows.append((Cell(outcome.name), *numbers, *labels, Cell(outcome.title)))
-    sd = ("sd",) if several else ()
-    header = (
-        *("network", "mIoU", *sd, "pixel acc.", "class acc.", "weighted IoU"),
-        *("masks", "proxies", "what it is"),
-    )
-    words_at = (0, len(header) - 1)
-    return Table("scores", "All scores on val, in percent.", header, tuple(rows), words=words_at)
-
-
-def seed_table(outcomes: Sequence[Outcome]) -> Table:
-    """MIoU of each seed, and how far it is from `strong` trained with the same seed."""
-    once = trained_per_seed(outcomes)
-    seeds = list(once[0].by_seed)
-    gaps = {p.name: p for p in pairings(once)}
-    rows = []
-    for outcome in once:
-        scores = [measured(outcome.by_seed[seed], outcome.source()) for seed in seeds]
-        gap = gaps.get(outcome.name)
-        apart = [Cell(signed(gap.by_seed[seed] if gap else None)) for seed in seeds]
-        wins = Cell(f"{gap.wins} of {len(seeds)}" if gap else "–")
-        rows.append((Cell(outcome.name), *scores, *apart, wins))
-    header = (
-        *("network", *(f"seed {seed}" for seed in seeds)),
-        *(f"to strong, {seed}" for seed in seeds),
-        "above strong",
-    )
-    caption = (
-        "Mean IoU in percent of each training seed, and the difference to strong of that seed."
-    )
-    return Table("seeds", caption, header, tuple(rows))
-
-
-def class_table(classes: ClassList, outcomes: Sequence[Outcome]) -> Table:
-    """IoU of every class and network."""
-    rows = [
-        (
-            Cell(name),
-            *(
-                measured(outcome.per_class[place].iou, outcome.source("per_class.csv"))
-                for outcome in outcomes
-            ),
-        )
-        for place, name in enumerate(classes.names)
-    ]
-    header = ("class", *(outcome.name for outcome in outcomes))
-    return Table("classes", "IoU of each class in percent on val.", header, tuple(rows))
-
-
-def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> Table:
-    """The last network's score beside the best one on the way, which is never used."""
-    scores = {outcome.name: outcome for outcome in outcomes}
-    rows = []
-    for training in trainings:
-        if training.best:
-            outcome, best = scores[training.name], sum(training.best) / len(training.best)
-            gain = Cell(signed(best - outcome.miou))
-            last = measured(outcome.miou, outcome.source())
-            rows.append((Cell(training.name), last, Cell(plain(best, 2)), gain))
-    header = ("network", "last", "best on the way", "best − last")
-    caption = (
-        "Mean IoU in percent of the last network, which every other number here is of, and as an "
-        "extra the highest on the way, chosen on val."
-    )
-    return Table("curves", caption, header, tuple(rows))
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -15,7 +15,7 @@ from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.paths import PROXY, SPLIT
 from pipeline.plan import Plan, list_hash, read_plans
-from pipeline.report import compare, tables
+from pipeline.report import compare, scores, tables
 from pipeline.report.claims import judge
 from pipeline.report.collect import (
     ENSEMBLE,
@@ -126,12 +126,14 @@ def all_tables(
     made = [
         compare.table1(published, outcomes),
         compare.claims_table(judge({row.variant: row.miou for row in published}, outcomes)),
-        compare.scores_table(outcomes, counts, several),
-        compare.class_table(manifest.classes, outcomes),
-        compare.curve_table(trainings, outcomes),
+        scores.scores_table(outcomes, counts, several),
+        scores.class_table(manifest.classes, outcomes),
+        scores.curve_table(trainings, outcomes),
     ]
     if several:
-        made.append(compare.seed_table(outcomes))
+        made.append(scores.seed_table(outcomes))
+    if any("+" in outcome.name for outcome in outcomes):
+        made.append(scores.extras_table(outcomes))
     if params.dataset == "voc":
         made.append(compare.table2(read_table2(), params, outcomes))
     if params.dataset == "coco":
@@ -211,8 +213,8 @@ def training_charts(trainings: Sequence[Training]) -> list[Markup]:
         ]
 
     losses = lines({t.name: t.loss for t in trainings})
-    scores = lines({t.name: t.val_miou for t in trainings})
-    charts = [line_chart("val", scores, "mIoU on val (%)", width=480)] if scores else []
+    on_val = lines({t.name: t.val_miou for t in trainings})
+    charts = [line_chart("val", on_val, "mIoU on val (%)", width=480)] if on_val else []
     return charts + ([line_chart("loss", losses, "training loss", width=480)] if losses else [])
 
 

@@ -12,9 +12,7 @@ from pipeline.report.claims import CLAIMS, found, judge
 from pipeline.report.collect import ClassScore, Outcome, Training
 from pipeline.report.compare import (
     claims_table,
-    curve_table,
     in_order,
-    seed_table,
     table1,
     table2,
     table3,
@@ -22,6 +20,7 @@ from pipeline.report.compare import (
 from pipeline.report.exports import NOT_RUN, Cell, Table, words, write_tables
 from pipeline.report.plots import sampled_pairs
 from pipeline.report.published import read_table1, read_table2, read_table3
+from pipeline.report.scores import curve_table, extras_table, seed_table
 from pipeline.report.sources import Curve
 from tests.settings import small_params
 
@@ -131,8 +130,23 @@ def test_verdicts() -> None:
     assert rows["The dual branch gains over strong masks alone"][1:3] == ["+0.37", "+3.3"]
 
 
+def test_extras_against_the_same_network_without() -> None:
+    scored = [
+        *(outcome("dual", 60.0, 61.0), outcome("dual+ema", 61.0, 62.1)),
+        *(outcome("dual+ema+refresh", 60.0, 62.0), outcome("strong+ema", 50.0, 50.0)),
+    ]
+    rows = by_first(extras_table(scored))
+    assert list(rows) == ["dual+ema", "dual+ema+refresh"]  # strong alone was not run
+    assert rows["dual+ema"] == ["helps", "61.55", "60.50", "+1.05", "+0.41 to +1.69"]
+    assert rows["dual+ema+refresh"][0] == "within noise"
+    one = [outcome("dual", 60.0), outcome("dual+ema", 59.0)]
+    assert by_first(extras_table(one))["dual+ema"][0] == "one seed: below"
+
+
 def test_names_behind_the_papers_rows() -> None:
-    scores = dict.fromkeys(["mixed_x2", "mixed_x10", "ensemble_weak", "ensemble_mixed"])
+    scores = dict.fromkeys(
+        ["mixed_x2", "mixed_x10", "mixed_x99+ema", "ensemble_weak", "ensemble_mixed"]
+    )
     assert found("mixed_xK", scores) == "mixed_x10"
     assert found("ensemble", scores) == "ensemble_mixed"
     assert found("ensemble", {"ensemble_weak": None}) == "ensemble_weak"

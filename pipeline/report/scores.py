@@ -1,0 +1,122 @@
+"""Tables of this run alone: every score, every seed, every class, and what each extra gave."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.manifest import ClassList
+from pipeline.report.collect import METRICS, Outcome, Training
+from pipeline.report.compare import between, measured
+from pipeline.report.exports import Cell, Table, words
+from pipeline.report.pairs import Pairing, pair, pairings, trained_per_seed
+from pipeline.report.tables import label_counts_text, plain, signed
+
+
+def scores_table(
+    outcomes: Sequence[Outcome], counts: Mapping[str, tuple[int, int]], several: bool
+) -> Table:
+    """Every score of every network, and how many images teach it with which kind of label."""
+    rows = []
+    for outcome in outcomes:
+        values = dict(outcome.metrics)
+        if len(outcome.by_seed) == 1:
+            values["miou_sd"] = None  # of one training nothing is known
+        keys = [key for key in METRICS if several or key != "miou_sd"]
+        numbers = [measured(values[key], outcome.source("metrics.json")) for key in keys]
+        labels = words(*label_counts_text(counts.get(outcome.name)))
+        rows.append((Cell(outcome.name), *numbers, *labels, Cell(outcome.title)))
+    sd = ("sd",) if several else ()
+    header = (
+        *("network", "mIoU", *sd, "pixel acc.", "class acc.", "weighted IoU"),
+        *("masks", "proxies", "what it is"),
+    )
+    words_at = (0, len(header) - 1)
+    return Table("scores", "All scores on val, in percent.", header, tuple(rows), words=words_at)
+
+
+def seed_table(outcomes: Sequence[Outcome]) -> Table:
+    """MIoU of each seed, and how far it is from `strong` trained with the same seed."""
+    once = trained_per_seed(outcomes)
+    seeds = list(once[0].by_seed)
+    gaps = {p.name: p for p in pairings(once)}
+    rows = []
+    for outcome in once:
+        scores = [measured(outcome.by_seed[seed], outcome.source()) for seed in seeds]
+        gap = gaps.get(outcome.name)
+        apart = [Cell(signed(gap.by_seed[seed] if gap else None)) for seed in seeds]
+        wins = Cell(f"{gap.wins} of {len(seeds)}" if gap else "–")
+        rows.append((Cell(outcome.name), *scores, *apart, wins))
+    header = (
+        *("network", *(f"seed {seed}" for seed in seeds)),
+        *(f"to strong, {seed}" for seed in seeds),
+        "above strong",
+    )
+    caption = (
+        "Mean IoU in percent of each training seed, and the difference to strong of that seed."
+    )
+    return Table("seeds", caption, header, tuple(rows))
+
+
+def class_table(classes: ClassList, outcomes: Sequence[Outcome]) -> Table:
+    """IoU of every class and network."""
+    rows = [
+        (
+            Cell(name),
+            *(
+                measured(outcome.per_class[place].iou, outcome.source("per_class.csv"))
+                for outcome in outcomes
+            ),
+        )
+        for place, name in enumerate(classes.names)
+    ]
+    header = ("class", *(outcome.name for outcome in outcomes))
+    return Table("classes", "IoU of each class in percent on val.", header, tuple(rows))
+
+
+def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> Table:
+    """The last network's score beside the best one on the way, which is never used."""
+    scores = {outcome.name: outcome for outcome in outcomes}
+    rows = []
+    for training in trainings:
+        if training.best:
+            outcome, best = scores[training.name], sum(training.best) / len(training.best)
+            gain = Cell(signed(best - outcome.miou))
+            last = measured(outcome.miou, outcome.source())
+            rows.append((Cell(training.name), last, Cell(plain(best, 2)), gain))
+    header = ("network", "last", "best on the way", "best − last")
+    caption = (
+        "Mean IoU in percent of the last network, which every other number here is of, and as an "
+        "extra the highest on the way, chosen on val."
+    )
+    return Table("curves", caption, header, tuple(rows))
+
+
+def extras_table(outcomes: Sequence[Outcome]) -> Table:
+    """What each extra gave: every network with a `+` against the same one without."""
+    found = {outcome.name: outcome for outcome in outcomes}
+    rows = []
+    for outcome in outcomes:
+        base = found.get(outcome.name.split("+")[0])
+        if base is not None and base is not outcome:
+            gap = pair(outcome.name, outcome.by_seed, base.by_seed)
+            rows.append(
+                (
+                    Cell(outcome.name),
+                    Cell(verdict_word(gap)),
+                    measured(outcome.miou, outcome.source()),
+                    measured(base.miou, base.source()),
+                    Cell(signed(gap.mean)),
+                    Cell(between(gap)),
+                )
+            )
+    header = ("network", "verdict", "with", "without", "difference", "95 % interval")
+    caption = (
+        "Beyond the paper: mean IoU in percent with an extra and without, from the same seeds and "
+        "in as many steps, and the difference in points, paired by seed."
+    )
+    return Table("extras", caption, header, tuple(rows), words=(0, 1))
+
+
+def verdict_word(gap: Pairing) -> str:
+    """Whether an extra helps, by the interval of the difference."""
+    if gap.sign is None:
+        return "one seed: above" if gap.mean > 0 else "one seed: below"
+    return {1: "helps", 0: "within noise", -1: "harms"}[gap.sign]
