@@ -33,6 +33,7 @@ def test_every_variant_has_a_tone() -> None:
     styles = {name: (tone_of(name), dash_of(name)) for name in (*VARIANTS, "mixed_x3")}
     assert len(set(styles.values())) == len(styles)
     assert tone_of("mixed_x3") == tone_of("mixed")
+    assert tone_of("dual_n1+ema") == tone_of("dual+ema") == tone_of("dual")
     css = (Path(figures.__file__).parent / "page.css.j2").read_text("utf-8")
     for name in VARIANTS:  # the page's own marks
         assert f".tone-{name.split('_')[0]} {{" in css or f".tone-{name.split('_')[0]}, " in css
