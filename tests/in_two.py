@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.distributed import World, joined, shared_folder, total, total_array
+from pipeline.consistency import strong_copies
+from pipeline.distributed import World, gathered, joined, shared_folder, total, total_array
 from pipeline.engine import logged, prepare
 from pipeline.layers import BatchNorm, Dropout
 from pipeline.params import Engine
-from pipeline.sampling import BatchPlan
+from pipeline.sampling import BatchPlan, Item
 
 BATCH = 5  # uneven shares: three images and two
 ENGINE = Engine(processes=2, workers=0, precision="fp32", tf32=False, compile=False)
@@ -63,6 +64,15 @@ def sums(world: World) -> dict[str, object]:
     return {"total": total(x.detach()), "gradient": x.grad, "counts": counts}
 
 
+def copies(world: World) -> tuple[Tensor, Tensor]:
+    """Strong copies of this process's images of a batch of five."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (BATCH, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, 9, (BATCH, 16, 16), generator=generator)
+    items = [Item(1, slot, (0, 0, 1, slot)) for slot in range(BATCH)]
+    return strong_copies(world.share(images), world.share(labels), world.share(items))
+
+
 def main(folder: Path) -> None:
     """Everything, once."""
     with joined() as world:
@@ -71,7 +81,11 @@ def main(folder: Path) -> None:
         done = (folder / "shared").exists()
         plan = list(BatchPlan(counts=(6, 30), sizes=(3, 2), steps=4, seed=1))
         items = [[(item.stream, item.index, item.key) for item in batch] for batch in plan]
-        found = {"learnt": learn(world), "sums": sums(world), "items": items, "shared": done}
+        rows = gathered(world.share(torch.arange(BATCH)[:, None].byte()))
+        found = {
+            **{"learnt": learn(world), "sums": sums(world), "items": items, "shared": done},
+            **{"rows": rows, "copies": copies(world)},
+        }
         torch.save(found, folder / f"{world.rank}.pt")
 
 

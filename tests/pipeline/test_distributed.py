@@ -12,7 +12,7 @@ import torch
 from pipeline.distributed import World, shared_folder, total, total_array, world
 from pipeline.launch import launch, usable_cores
 from pipeline.sampling import BatchPlan
-from tests.in_two import learn
+from tests.in_two import copies, learn
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +56,18 @@ def test_sums_are_over_both_and_reach_both(both: list[dict[str, Any]]) -> None:
         assert found["sums"]["counts"].tolist() == [10, 12, 14]
         # Each x feeds both processes' sums, which weigh it by 1 and by 2.
         assert found["sums"]["gradient"].tolist() == [30, 300]
+
+
+def test_rows_are_gathered_in_their_order(both: list[dict[str, Any]]) -> None:
+    for found in both:
+        assert found["rows"].tolist() == [[0], [1], [2], [3], [4]]
+
+
+def test_copies_are_mixed_over_both_as_in_one(both: list[dict[str, Any]]) -> None:
+    """A rectangle of an image that another process holds, too."""
+    for rank, found in enumerate(both):
+        for whole, part in zip(copies(World()), found["copies"], strict=True):
+            assert torch.equal(whole[rank::2], part)
 
 
 def test_a_shared_folder_is_in_place_for_all_when_it_is_left(both: list[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from tests.settings import SMALL, put, raw_values
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 STEPS = 20
+EXTRAS = "dual+ema+confidence+refresh+consistency"
 # Batches that two processes cannot halve, dropout, and rates at which rounding stays rounding.
 CHANGES = {
     "cam.dropout": 0.5,
@@ -32,7 +33,9 @@ CHANGES = {
     "train.learning_rate": 1e-4,
     "train.learning_rate_backbone": 5e-6,
     "train.validations": 1,
-    "variants": ["dual"],
+    "train.extras.consistency_threshold": 0.1,
+    "proxy.confidence": True,
+    "variants": ["dual", EXTRAS],
     "evaluate.batch_size": 2,
 }
 TRAINING = ["-m", "stages.train", "dual", "0"]
@@ -66,7 +69,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_params(folder / "two.yaml", **{"engine.processes": 2})
     for name in ("download", "seeds", "dsrg", "proxy", "split"):
         stage(name, folder)
-    stage("train", folder, "dual", "0")
+    for variant in ("dual", EXTRAS):
+        stage("train", folder, variant, "0")
     stage("evaluate", folder, "dual")
     return folder
 
@@ -91,8 +95,13 @@ def column(path: Path, name: str) -> list[float]:
         (["seeds"], "data/seeds/history.csv", ["loss", "tag_accuracy"]),
         (["dsrg"], "data/dsrg/history.csv", ["seeding", "boundary", "seeded", "grown"]),
         (["train", "dual", "0"], "data/models/dual/0/history.csv", ["loss", "val_miou"]),
+        (
+            ["train", EXTRAS, "0"],
+            f"data/models/{EXTRAS}/0/history.csv",
+            ["loss", "consistency", "sure", "val_miou"],
+        ),
     ],
-    ids=["seeds", "dsrg", "train"],
+    ids=["seeds", "dsrg", "train", "extras"],
 )
 def test_two_processes_learn_as_one(
     one: Path, two: Path, command: list[str], history: str, names: list[str]
@@ -108,7 +117,7 @@ def test_two_processes_learn_as_one(
 def test_proxies_and_their_quality_are_the_same_bytes(one: Path, two: Path) -> None:
     stage("proxy", two)
     files = sorted(path.relative_to(one) for path in (one / "data/proxy").rglob("*.*"))
-    assert len(files) == 16 + 2
+    assert len(files) == 2 * 16 + 2
     assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)
 
 
@@ -201,23 +210,25 @@ def test_a_killed_worker_ends_the_run_with_a_message(two: Path, victim: int) -> 
     assert (two / "data/models/dual/0/network.safetensors").read_bytes() == before
 
 
-def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(two: Path) -> None:
+@pytest.mark.parametrize("variant", ["dual", EXTRAS], ids=["dual", "extras"])
+def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(two: Path, variant: str) -> None:
     """A checkpoint at every row and a kill in between; then the same command again."""
     code = "import runpy, sys; import pipeline.checkpoint as c; c.EVERY = 0.0\n"
-    code += "sys.argv = ['train', 'dual', '0']; "
+    code += f"sys.argv = ['train', {variant!r}, '0']; "
     code += "runpy.run_module('stages.train', run_name='__main__')"
     write_params(two / "params.yaml", **{"train.iterations": 300})
-    stage("train", two, "dual", "0")
-    whole = {path.name: path.read_bytes() for path in (two / "data/models/dual/0").glob("*.*")}
+    stage("train", two, variant, "0")
+    folder = two / "data/models" / variant / "0"
+    whole = {path.name: path.read_bytes() for path in folder.glob("*.*")}
     process = subprocess.Popen([sys.executable, "-c", code], cwd=two, env=ENV)
     while len(list((two / "data/checkpoints").rglob("*.pt"))) < 2:
         assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()
-    done = run(*TRAINING, cwd=two)
+    done = run("-m", "stages.train", variant, "0", cwd=two)
     assert "goes on after step" in done.stderr
-    files = {path.name: path.read_bytes() for path in (two / "data/models/dual/0").glob("*.*")}
+    files = {path.name: path.read_bytes() for path in folder.glob("*.*")}
     assert files == whole
     assert not list((two / "data/checkpoints").iterdir())
 

@@ -35,6 +35,7 @@ def test_every_network_has_a_look_of_its_own() -> None:
     looks = {name: (tone_of(name), dash) for name, dash in dashes(names).items()}
     assert len(set(looks.values())) == len(looks) == len(set(names))
     assert tone_of("mixed_x3") == tone_of("mixed")
+    assert tone_of("dual_n1+ema") == tone_of("dual+ema") == tone_of("dual")
     css = (Path(figures.__file__).parent / "page.css.j2").read_text("utf-8")
     for name in names:  # the page's own marks
         assert f".tone-{name.split('_')[0]} {{" in css or f".tone-{name.split('_')[0]}, " in css
