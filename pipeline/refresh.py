@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.augment import image_tensor, normalise, stack_images
+from pipeline.augment import image_tensor, stack_images
 from pipeline.confidence import write_confidence
 from pipeline.distributed import shared_folder, world
-from pipeline.evaluate import same_size_batches
+from pipeline.evaluate import predict_logits, same_size_batches
 from pipeline.images import read_image, write_mask
 from pipeline.manifest import Manifest
-from pipeline.network import DualBranchNet, upsample
+from pipeline.network import DualBranchNet
 from pipeline.plan import Plan, confidence_path, proxied, proxy_path
 
 
@@ -44,7 +44,7 @@ def refresh_proxies(
             path_of("", part).parent.mkdir(exist_ok=True)
         for few in world().share(list(same_size_batches(rows, batch_size))):
             images = [image_tensor(read_image(manifest.path(row.image))) for row in few]
-            logits_BCHW = strong_logits(network, stack_images(images))
+            logits_BCHW = predict_logits(network, stack_images(images))
             for row, logits_CHW in zip(few, logits_BCHW, strict=True):
                 mask_HW, p_HW = best_tagged(logits_CHW, row.tags)
                 indices_HW = mask_HW.cpu().numpy().astype(np.uint8)
@@ -52,15 +52,6 @@ def refresh_proxies(
                 if plan.extras.confidence:
                     write_confidence(confidence_path(row.id, part), p_HW)
     network.train(mode)
-
-
-@torch.inference_mode()
-def strong_logits(network: DualBranchNet, images_B3HW: Tensor) -> Tensor:
-    """Logits of the strong branch at the images' own size, (B, C, H, W)."""
-    device = next(network.parameters()).device
-    logits_BChw = network(normalise(images_B3HW.to(device)))
-    size = (images_B3HW.shape[-2], images_B3HW.shape[-1])
-    return upsample(logits_BChw, size, network.backbone.geometry)
 
 
 def best_tagged(logits_CHW: Tensor, tags: Sequence[int]) -> tuple[Tensor, Tensor]:
