@@ -1,5 +1,6 @@
 """params.yaml for tests: the repository's own keys, values small enough for a second's work."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,11 @@ def put(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def small_params(**changes: Any) -> Params:
     """The small params, further changed by dotted key: `small_params(**{"train.epochs": 3})`."""
     return Params.model_validate(put(put(raw_values(), SMALL), changes))
+
+
+def copy_project(folder: Path) -> None:
+    """The project's own files that its stages need, but for params.yaml."""
+    for name in ("pipeline", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)

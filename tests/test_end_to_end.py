@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parent.parent
+from tests.settings import ROOT, copy_project, put
+
 ENV = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -64,18 +64,9 @@ def stages_run(output: str) -> list[str]:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh repository with the project's files and tiny params, `dvc repro` already run."""
     folder = tmp_path_factory.mktemp("clone")
-    for name in ("pipeline", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
+    copy_project(folder)
     yaml = YAML()
-    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for key, value in TINY.items():
-        *parents, last = key.split(".")
-        block = params
-        for parent in parents:
-            block = block[parent]
-        block[last] = value
+    params = put(yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     run("git", "init", "-q", "-b", "main", cwd=folder)

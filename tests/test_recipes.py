@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 
 from pipeline.device import use_tf32
 from pipeline.gpus import VISIBLE
-from tests.settings import put
+from tests.settings import copy_project, put
 from tests.trees import make_coco, make_folder, make_voc
 from tests.weights import IMAGENET, fill_hub
 
@@ -112,10 +112,7 @@ def run_stage(module: str, arguments: list[str]) -> str:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Git and DVC with the project's files, but for params.yaml."""
     folder = tmp_path_factory.mktemp("repository")
-    for name in ("pipeline", "stages"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
+    copy_project(folder)
     call("git", "init", "-q", "-b", "main", cwd=folder)
     call("dvc", "init", "-q", cwd=folder)
     return folder

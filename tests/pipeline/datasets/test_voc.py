@@ -21,6 +21,7 @@ from pipeline.images import Bytes, read_mask
 from pipeline.manifest import Manifest, Row, read_manifest
 from pipeline.params import Params
 from tests.file_server import FileServer
+from tests.trees import save_list, save_mask
 
 SIZE = (12, 8)
 PARAMS = Params.model_construct(dataset="voc")
@@ -34,20 +35,6 @@ def mask_of(name: str) -> Bytes:
     mask_HW = np.zeros(SIZE[::-1], dtype=np.uint8)
     mask_HW[2:5, 2:6], mask_HW[5:7, 8:], mask_HW[4, :] = number, number + 1, 255
     return mask_HW
-
-
-def save_mask(path: Path, mask_HW: Bytes) -> None:
-    """A palette PNG as the devkit has them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(mask_HW)
-    image.putpalette(list(range(256)) * 3)
-    image.save(path)
-
-
-def save_list(path: Path, names: list[str]) -> None:
-    """A list file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{name}\n" for name in names))
 
 
 def make_devkit(root: Path) -> Path:
