@@ -1,6 +1,6 @@
 """What the page shows, gathered from the folders of the other stages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 from pipeline.manifest import ClassList
 from pipeline.params import Params
 from pipeline.paths import DSRG, PROXY, RECORDS, RESULTS, SEEDS, model_dir
+from pipeline.report.names import DSRG_ROW, stage_of, stages_behind, title_of
 from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
-from pipeline.variants import PAPERS_LAMBDA, find_variant
 
 METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
 EARLY_STAGES = ("download", "seeds", "dsrg", "proxy", "split")
-DSRG_ROW = "dsrg"
-ENSEMBLE = "ensemble_"
 
 
 @dataclass(frozen=True)
 class Source:
-    """The file a measured number was read from, and what it was measured with."""
+    """A file that measured numbers were read from, and what they were measured with."""
 
     path: Path
     details: str
@@ -47,14 +45,14 @@ class Outcome:
     by_seed: Mapping[int, float]
     per_class: Sequence[ClassScore]
     confusion: NDArray[np.int64]
-    details: str = ""  # data set, seeds, commit and device
+    details: str = ""  # data set, seeds, commits and devices
 
     @property
     def miou(self) -> float:
         """Mean IoU, mean over the seeds."""
         return self.metrics["miou"] or 0.0
 
-    def source(self, file: str = "seeds.csv") -> Source:
+    def source(self, file: str = "metrics.json") -> Source:
         """Where its numbers come from."""
         return Source(RESULTS / self.name / file, self.details)
 
@@ -85,37 +83,6 @@ class Record:
 
     stage: str
     values: Mapping[str, Any]
-
-
-def scored_names(params: Params) -> list[str]:
-    """Everything this run scores on val: DSRG itself, the variants, the averages."""
-    return [DSRG_ROW, *params.variants, *(f"{ENSEMBLE}{name}" for name in params.ensembles)]
-
-
-def stage_of(name: str) -> str:
-    """Module and arguments of the stage that scores one of them.
-
-    >>> stage_of("dual"), stage_of("dsrg"), stage_of("ensemble_weak")
-    ('evaluate dual', 'evaluate_dsrg', 'ensemble weak')
-    """
-    if name == DSRG_ROW:
-        return "evaluate_dsrg"
-    if name.startswith(ENSEMBLE):
-        return f"ensemble {name.removeprefix(ENSEMBLE)}"
-    return f"evaluate {name}"
-
-
-def title_of(name: str) -> str:
-    """What a reader is told of one of them."""
-    if name == DSRG_ROW:
-        return "the network that the proxies come from, taught by tags alone"
-    if name.startswith(ENSEMBLE):
-        other = name.removeprefix(ENSEMBLE)
-        shares = f"{PAPERS_LAMBDA:g} {other} + {1 - PAPERS_LAMBDA:g} strong"
-        return f"two networks, their probabilities averaged: {shares}"
-    variant = find_variant(name)
-    assert variant is not None
-    return variant.title
 
 
 def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dict[int, float]]:
@@ -149,16 +116,24 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
     confusion = read_counts(folder / "confusion.csv", stage)
     if confusion.shape != (len(classes), len(classes) + 1):
         raise stale(folder / "confusion.csv", "has other classes than the data set", stage)
-    details = measured_with(params, stage, by_seed)
+    details = measured_with(params, stages_behind(params, name), by_seed)
     return Outcome(name, title_of(name), metrics, by_seed, scores, confusion, details)
 
 
-def measured_with(params: Params, stage: str, seeds: Mapping[int, float]) -> str:
-    """Data set, seeds, commit and device of a score, in one line."""
-    values = read_record(stage).values
-    seeds_named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-    known = [f"commit {values['commit']}" if values.get("commit") else "", values.get("device")]
-    return "; ".join([params.dataset, seeds_named, *(str(value) for value in known if value)])
+def measured_with(params: Params, stages: Sequence[str], seeds: Iterable[int]) -> str:
+    """Data set, seeds, commits and devices behind a number, in one line."""
+    records = [read_record(stage).values for stage in stages]
+    named = ", ".join(str(seed) for seed in seeds)
+    commits = unique(record.get("commit") for record in records)
+    devices = unique(record.get("device") for record in records)
+    parts = [params.dataset, f"seed{'s' if ',' in named else ''} {named}"]
+    parts += [f"commit {', '.join(commits)}"] if commits else []
+    return "; ".join([*parts, ", ".join(devices)] if devices else parts)
+
+
+def unique(values: Iterable[object]) -> list[str]:
+    """Values that are known, once each, in the order they come."""
+    return list(dict.fromkeys(str(value) for value in values if value))
 
 
 def read_lambdas(name: str) -> Curve:

@@ -1,36 +1,52 @@
 """The paper's tables with this run's numbers beside them, each with the file it came from."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.manifest import ClassList
 from pipeline.params import Params
 from pipeline.report.claims import Verdict
-from pipeline.report.collect import ENSEMBLE, Outcome, Source
+from pipeline.report.collect import Outcome, Source
 from pipeline.report.exports import NOT_RUN, Cell, Table, words
-from pipeline.report.pairs import Pairing, pairings, trained_per_seed
+from pipeline.report.names import row_of
+from pipeline.report.pairs import BASE, Pairing, pairings, trained_per_seed
 from pipeline.report.published import Ablation, CocoClass, Method
 from pipeline.report.tables import plain, signed
-from pipeline.variants import REPEATED
 
-ORDER = ("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble")
-ORDER_DUAL = ("dual_natural", "dual", "dual_full")
+ORDER = (
+    *("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble"),
+    *("dual_natural", "dual", "dual_full"),
+)
 BACKBONES = {"vgg16": "VGG16", "resnet101": "ResNet101"}
+MEAN_ROW = "mean IoU"  # of Table 3
 
 
-def row_of(name: str) -> str:
-    """The row of the paper's Table 1 that a name of this project belongs to, or the name itself.
+@dataclass(frozen=True)
+class Counts:
+    """How large a run is: images of each kind, and how long it trains."""
 
-    >>> row_of("mixed_x4"), row_of("ensemble_weak"), row_of("dual"), row_of("mixed_x4+ema")
-    ('mixed_xK', 'ensemble', 'dual', 'mixed_x4+ema')
-    """
-    if name.startswith(ENSEMBLE) and "+" not in name:
-        return "ensemble"
-    return "mixed_xK" if REPEATED.fullmatch(name) else name
+    strong: int
+    weak: int
+    val: int
+    schedule: str
+
+    def papers(self, params: Params) -> bool:
+        """Whether this is the setting of Table 1: VOC 2012 whole, VGG16, the full schedule."""
+        data = (params.dataset, params.backbone) == ("voc", "vgg16")
+        whole = (self.strong, self.weak, self.val) == (1464, 9118, 1449)
+        return data and whole and params.train.iterations is None
 
 
-def measured(value: float | None, source: Source, digits: int = 2) -> Cell:
+def measured(value: float | None, *sources: Source, digits: int = 2, main: bool = False) -> Cell:
     """A cell with a number of this run."""
-    return Cell(plain(value, digits), source)
+    return Cell(plain(value, digits), sources, main)
+
+
+def apart(gap: Pairing | None, *sources: Source) -> tuple[Cell, Cell]:
+    """Cells with a difference and its interval."""
+    if gap is None:
+        return Cell("–"), Cell("–")
+    return Cell(signed(gap.mean), sources), Cell(between(gap), sources if gap.interval else ())
 
 
 def between(gap: Pairing | None) -> str:
@@ -48,18 +64,19 @@ def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
     """
     paper = {row.variant: row for row in published}
     gaps = {p.name: p for p in pairings(trained_per_seed(outcomes))}
+    base = next((outcome.source() for outcome in outcomes if outcome.name == BASE), None)
     rows = []
-    for row in (*ORDER, *ORDER_DUAL):
+    for row in ORDER:
         found = [outcome for outcome in outcomes if row_of(outcome.name) == row]
-        rows += [ablation(paper[row], outcome, gaps) for outcome in found]
+        rows += [ablation(paper[row], outcome, gaps, base) for outcome in found]
         if not found:
             branches, score = _paper_cells(paper[row])
             rows.append(words(row, score, NOT_RUN, "–", "–", "–", branches))
     rest = [outcome for outcome in outcomes if row_of(outcome.name) not in paper]
-    rows += [ablation(None, outcome, gaps) for outcome in rest]
+    rows += [ablation(None, outcome, gaps, base) for outcome in rest]
     header = (
         *("network", "VOC val, paper", "here", "sd", "to strong", "95 % interval"),
-        "taught by, paper",
+        "taught by",
     )
     caption = (
         "Table 1: mean IoU in percent, the paper's on VOC val with VGG16, this run's, its sample "
@@ -69,18 +86,17 @@ def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
 
 
 def ablation(
-    paper: Ablation | None, outcome: Outcome, gaps: Mapping[str, Pairing]
+    paper: Ablation | None, outcome: Outcome, gaps: Mapping[str, Pairing], base: Source | None
 ) -> tuple[Cell, ...]:
     """One row of Table 1 that was run."""
     source, gap = outcome.source(), gaps.get(outcome.name)
     taught_by, score = _paper_cells(paper) if paper else (outcome.title, "–")
-    several = len(outcome.by_seed) > 1
+    sd = measured(outcome.metrics["miou_sd"], source) if len(outcome.by_seed) > 1 else Cell("–")
     return (
         *words(outcome.name, score),
-        measured(outcome.miou, source),
-        Cell(plain(outcome.metrics["miou_sd"] if several else None, 2)),
-        Cell(signed(gap.mean if gap else None)),
-        Cell(between(gap)),
+        measured(outcome.miou, source, main=True),
+        sd,
+        *apart(gap, source, *([base] if base else [])),
         Cell(taught_by),
     )
 
@@ -91,28 +107,39 @@ def _paper_cells(row: Ablation) -> tuple[str, str]:
     return branches, f"{least}{row.miou:.1f}"
 
 
-def table2(published: Sequence[Method], params: Params, outcomes: Sequence[Outcome]) -> Table:
-    """Table 2 with this project's rows at its end; they are VOC's, and of one backbone each."""
+def table2(
+    published: Sequence[Method], params: Params, counts: Counts, outcomes: Sequence[Outcome]
+) -> Table:
+    """Table 2 with this project's rows at its end; they are VOC's, and of one backbone each.
+
+    Args:
+        published: the paper's rows, and later ones.
+        params: which data set and backbone this run has.
+        counts: strong, weak and val images of this run.
+        outcomes: what it scored.
+    """
     rows = [
-        (
-            *words(row.method, row.backbone, plain(row.val), plain(row.test)),
-            *words(row.group, row.reference),
+        words(
+            *(row.method, row.backbone, plain(row.val), plain(row.test)),
+            *(row.group, row.reference, row.note or "–"),
         )
         for row in published
     ]
     dual = next((outcome for outcome in outcomes if outcome.name == "dual"), None)
     for key, backbone in BACKBONES.items():
         run = dual if params.dataset == "voc" and params.backbone == key else None
-        score = measured(run.miou, run.source(), 1) if run else Cell(NOT_RUN)
-        test = Cell("server" if run else NOT_RUN)
-        group = words("1.4k pixel + 9k class", "this project")
-        rows.append((*words("dual, this run", backbone), score, test, *group))
-    header = ("method", "backbone", "val", "test", "supervision", "reference")
+        score = measured(run.miou, run.source(), digits=1, main=True) if run else Cell(NOT_RUN)
+        group = f"{counts.strong} pixel + {counts.weak} class" if run else "1.4k pixel + 9k class"
+        note = f"{counts.val} val images, {counts.schedule}" if run else "–"
+        test = NOT_RUN if run is None else "server"
+        here = words(test, group, "this project", note)
+        rows.append((*words("dual, this run", backbone), score, *here))
+    header = ("method", "backbone", "val", "test", "supervision", "reference", "note")
     caption = (
-        "Table 2: mean IoU in percent on VOC 2012, copied from the paper and from what its last "
-        "column names, and this run's. Only the evaluation server can score test."
+        "Table 2: mean IoU in percent on VOC 2012, copied from the paper or from what `reference` "
+        "names, and this run's. Only the evaluation server can score test."
     )
-    return Table("table2", caption, header, tuple(rows), words=(0, 1, 4, 5))
+    return Table("table2", caption, header, tuple(rows), words=(0, 1, 4, 5, 6))
 
 
 def table3(
@@ -130,11 +157,14 @@ def table3(
             outcome, place = found.get(column), places.get(row.name)
             if outcome is None:
                 here.append(Cell(NOT_RUN))
+            elif row.name == MEAN_ROW:
+                here.append(measured(outcome.miou, outcome.source(), digits=1))
             elif place is None:
-                here.append(measured(outcome.miou, outcome.source(), 1))
+                here.append(Cell("–"))
             else:
                 score = outcome.per_class[place]
-                here.append(measured(score.iou, outcome.source("per_class.csv"), 1))
+                source = outcome.source("per_class.csv")
+                here.append(measured(score.iou, source, digits=1))
         rows.append((*cells, *here))
     header = (
         *("category", "class", "(a) strong, paper", "(b) mixed, paper", "(c) dual, paper"),
@@ -144,31 +174,35 @@ def table3(
     return Table("table3", caption, header, tuple(rows), words=(0, 1))
 
 
-def claims_table(verdicts: Sequence[Verdict]) -> Table:
-    """The paper's claims: its difference, ours with its interval, and the verdict."""
+def claims_table(verdicts: Sequence[Verdict], setting: str) -> Table:
+    """The paper's claims: its difference, ours with its interval, and the verdict.
+
+    Args:
+        verdicts: as `judge` gives them.
+        setting: what the paper's differences were measured on.
+    """
     rows = []
     for verdict in verdicts:
-        here = verdict.here
+        gap, interval = apart(verdict.here, *verdict.sources)
         rows.append(
-            words(
-                verdict.claim.text,
-                verdict.word,
-                signed(here.mean) if here else NOT_RUN,
-                signed(verdict.paper, 1),
-                between(here),
-                " − ".join(verdict.names),
-                verdict.claim.place,
+            (
+                *words(verdict.claim.text, verdict.word),
+                gap if verdict.here else Cell(NOT_RUN),
+                Cell(signed(verdict.paper, 1)),
+                interval,
+                *words(" − ".join(verdict.names), verdict.claim.place),
             )
         )
     header = ("claim", "verdict", "here", "paper", "95 % interval", "difference", "place")
     caption = (
-        "What the paper says, held against this run, in points of mIoU. A claim holds, or does "
-        "not, where the 95 % interval of the difference, paired by seed, lies on one side of 0."
+        f"What the paper says, on {setting}, held against this run, in points of mIoU. A claim "
+        "holds, or does not, where the 95 % interval of the difference, paired by seed, lies on "
+        "one side of 0."
     )
     return Table("claims", caption, header, tuple(rows), words=(0, 1, 5, 6))
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """In the order of Table 1, then as params.yaml has them."""
-    places = {row: place for place, row in enumerate((*ORDER, *ORDER_DUAL))}
+    places = {row: place for place, row in enumerate(ORDER)}
     return sorted(outcomes, key=lambda outcome: places.get(row_of(outcome.name), len(places)))

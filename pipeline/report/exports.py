@@ -1,5 +1,6 @@
 """Tables as files for a paper or a page of notes: CSV, Markdown, LaTeX with booktabs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,17 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell; `source` where its number was measured here, None where it is copied or words."""
+    """One cell.
+
+    Attributes:
+        text: what it shows.
+        sources: the files its number was computed from; none where it is copied, or words.
+        main: whether it is what the row is about.
+    """
 
     text: str
-    source: Source | None = None
+    sources: tuple[Source, ...] = ()
+    main: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
         )
         for suffix, text in (("md", as_markdown(frame, table)), ("tex", as_latex(frame, table))):
             (folder / f"{table.name}.{suffix}").write_text(text, "utf-8", newline="\n")
-        sources = [[cell.source for cell in row if cell.source] for row in table.rows]
+        sources = [[source for cell in row for source in cell.sources] for row in table.rows]
         frame["file"] = [_joined(str(source.path) for source in row) for row in sources]
         frame["measured with"] = [_joined(source.details for source in row) for row in sources]
         csv = frame.to_csv(index=False, lineterminator="\n")
@@ -66,7 +74,7 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
 def as_markdown(frame: pd.DataFrame, table: Table) -> str:
     """A pipe table under its caption; numbers to the right."""
     align = _alignment(table)
-    text: str = frame.map(lambda cell: cell.replace("|", r"\|")).to_markdown(
+    text: str = frame.map(lambda cell: MARKUP.sub(r"\\\1", cell)).to_markdown(
         index=False,
         disable_numparse=True,
         colalign=["left" if a == "l" else "right" for a in align],
@@ -75,18 +83,22 @@ def as_markdown(frame: pd.DataFrame, table: Table) -> str:
 
 
 def as_latex(frame: pd.DataFrame, table: Table) -> str:
-    r"""A `table` environment with booktabs' rules, to be taken in with \input."""
+    r"""Booktabs' rules in a table, or in one that breaks over pages; to be taken in with \input."""
+    long = len(frame) > LONG
     escaped = frame.rename(columns=_escaped).map(_escaped)
     text: str = escaped.style.hide(axis="index").to_latex(
         hrules=True,
         column_format=_alignment(table),
         caption=_escaped(table.caption),
         label=f"tab:{table.name}",
-        position_float="centering",
+        position_float=None if long else "centering",
+        environment="longtable" if long else None,
     )
-    return f"% needs \\usepackage{{booktabs}}\n{text}"
+    return f"% needs booktabs{' and longtable' if long else ''}\n{text}"
 
 
+LONG = 40  # rows that fit on a page
+MARKUP = re.compile(r"([\\|`*<])")  # what Markdown would take for more than text
 SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -99,11 +111,16 @@ SPECIAL = {
     "≤": r"$\le$",
     "–": "--",
     "§": r"\S{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }
 
 
 def _escaped(text: str) -> str:
-    return "".join(SPECIAL.get(character, character) for character in text)
+    # Behind a row's end, [ and * would be taken for its arguments.
+    guard = "{}" if text.startswith(("[", "*")) else ""
+    return guard + "".join(SPECIAL.get(character, character) for character in text)
 
 
 def _alignment(table: Table) -> str:

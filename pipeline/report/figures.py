@@ -1,14 +1,14 @@
 """The charts of the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.report.collect import Outcome
-from pipeline.report.drawing import INK, TONES, Dash, drawing, spread, tone_of
+from pipeline.report.collect import Outcome, Training
+from pipeline.report.drawing import INK, TONES, Dash, dashes, drawing, spread, tone_of
 from pipeline.report.sources import Curve
 
 HEAT = "#3b78b5"  # --heat in page.css.j2
@@ -93,6 +93,37 @@ def line_chart(
     return made.svg
 
 
+def training_charts(trainings: Sequence[Training]) -> list[Markup]:
+    """Loss and val mIoU by step (Fig. 2); the latter only where it was measured on the way."""
+    looks = dashes(training.name for training in trainings)
+
+    def lines(curves: Mapping[str, Curve]) -> list[Line]:
+        return [
+            Line(name, curve, tone_of(name), looks[name])
+            for name, curve in curves.items()
+            if curve.steps
+        ]
+
+    losses = lines({t.name: t.loss for t in trainings})
+    on_val = lines({t.name: t.val_miou for t in trainings})
+    charts = [line_chart("val", on_val, "mIoU on val (%)", width=480)] if on_val else []
+    return charts + ([line_chart("loss", losses, "training loss", width=480)] if losses else [])
+
+
+def weak_charts(curves: Mapping[str, Curve]) -> list[Markup]:
+    """Classifier, DSRG losses and DSRG growth by step."""
+
+    def lines(*names: str) -> list[Line]:
+        looks = ((TONES[2], "-"), (TONES[0], "--"))
+        return [Line(n, curves[n], *look) for n, look in zip(names, looks, strict=False)]
+
+    return [
+        line_chart("tags", lines("tag_accuracy"), "tags right (%)", width=310, from_zero=False),
+        line_chart("dsrg", lines("seeding", "boundary"), "DSRG loss", width=310),
+        line_chart("growth", lines("grown", "seeded"), "pixels with a seed (%)", width=310),
+    ]
+
+
 def confusion_chart(outcome: Outcome, names: Sequence[str]) -> Markup:
     """Rows of the confusion matrix as shares of each class's pixels, in percent."""
     counts = outcome.confusion
@@ -134,13 +165,14 @@ def lambda_chart(curves: dict[str, Curve], paper: tuple[float, float], alone: fl
     alt = f"mIoU by lambda, from strong alone {alone:.1f} to {ends} alone"
     with drawing(430, 270, "lambda", alt) as made:
         axes = made.axes
-        for name, curve in curves.items():
-            axes.plot(curve.steps, curve.mean, marker="o", ms=4, color=tone_of(name), label=name)
+        for name, dash in dashes(curves).items():
+            curve, tone = curves[name], tone_of(name)
+            axes.plot(curve.steps, curve.mean, ls=dash, marker="o", ms=4, color=tone, label=name)
             if curve.low != curve.high:
                 axes.fill_between(
                     curve.steps, curve.low, curve.high, color=tone_of(name), alpha=0.15, lw=0
                 )
-        axes.axhline(alone, color=TONES[2], ls="--", lw=1.2, label="strong")
+        axes.axhline(alone, color=TONES[2], ls=(0, (12, 4)), lw=1.0, label="strong")
         axes.plot(*paper, "D", ms=6, color=INK, mfc="none", label="paper, VOC val")
         axes.set_xlim(-0.03, 1.03)
         axes.set_xlabel("λ, the weight of the network named")

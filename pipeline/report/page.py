@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from ruamel.yaml import YAML
 
 from pipeline.atomic import whole_file
@@ -18,10 +17,10 @@ from pipeline.plan import Plan, list_hash, read_plans
 from pipeline.report import compare, scores, tables
 from pipeline.report.claims import judge
 from pipeline.report.collect import (
-    ENSEMBLE,
     Outcome,
     Source,
     Training,
+    measured_with,
     read_lambdas,
     read_outcome,
     read_quality,
@@ -29,15 +28,21 @@ from pipeline.report.collect import (
     read_scores,
     read_training,
     read_weak_curves,
-    scored_names,
 )
-from pipeline.report.drawing import FAMILIES, TONES, dashes, family_of, tone_of
+from pipeline.report.compare import Counts
+from pipeline.report.drawing import FAMILIES, family_of
 from pipeline.report.exports import Table, write_tables
-from pipeline.report.figures import Line, confusion_chart, lambda_chart, line_chart, score_bars
+from pipeline.report.figures import (
+    confusion_chart,
+    lambda_chart,
+    score_bars,
+    training_charts,
+    weak_charts,
+)
+from pipeline.report.names import ENSEMBLE, scored_names
 from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
-from pipeline.report.sources import Curve
 from pipeline.variants import PAPERS_LAMBDA
 
 TEMPLATES = Path(__file__).parent
@@ -120,25 +125,44 @@ def all_tables(
     plans: Mapping[str, Plan],
 ) -> dict[str, Table]:
     """Every table by its name; Tables 2 and 3 where the data set is theirs."""
-    published = read_table1()
-    counts = {name: tables.label_counts(plan) for name, plan in plans.items()}
+    labels = {name: tables.label_counts(plan) for name, plan in plans.items()}
     several = len(params.seeds) > 1
+    on_coco = outcomes if params.dataset == "coco" else []
     made = [
-        compare.table1(published, outcomes),
-        compare.claims_table(judge({row.variant: row.miou for row in published}, outcomes)),
-        scores.scores_table(outcomes, counts, several),
+        compare.table1(read_table1(), outcomes),
+        compare.table2(read_table2(), params, counts_of(params, manifest, plans), outcomes),
+        compare.table3(read_table3(), manifest.classes, on_coco),
+        compare.claims_table(judge(papers_scores(params), outcomes), papers_setting(params)),
+        scores.scores_table(outcomes, labels, several),
         scores.class_table(manifest.classes, outcomes),
         scores.curve_table(trainings, outcomes),
+        scores.source_table(outcomes),
     ]
     if several:
         made.append(scores.seed_table(outcomes))
-    if any("+" in outcome.name for outcome in outcomes):
-        made.append(scores.extras_table(outcomes))
-    if params.dataset == "voc":
-        made.append(compare.table2(read_table2(), params, outcomes))
+    extras = scores.extras_table(outcomes)
+    return {table.name: table for table in ([*made, extras] if extras.rows else made)}
+
+
+def papers_scores(params: Params) -> dict[str, float]:
+    """The paper's mIoU by row of Table 1; on COCO it has three of them, in Table 3."""
     if params.dataset == "coco":
-        made.append(compare.table3(read_table3(), manifest.classes, outcomes))
-    return {table.name: table for table in made}
+        mean = read_table3()[-1]
+        return {"strong": mean.strong, "mixed": mean.mixed, "dual": mean.dual}
+    return {row.variant: row.miou for row in read_table1()}
+
+
+def papers_setting(params: Params) -> str:
+    """What `papers_scores` were measured on."""
+    return "COCO val with VGG16" if params.dataset == "coco" else "VOC 2012 val with VGG16"
+
+
+def counts_of(params: Params, manifest: Manifest, plans: Mapping[str, Plan]) -> Counts:
+    """How large this run is."""
+    first, train = next(iter(plans.values())), params.train
+    val = sum(bool(row.mask) for row in manifest.of("val"))
+    schedule = f"{train.iterations} steps" if train.iterations else f"{train.epochs} epochs"
+    return Counts(len(first.strong), len(first.weak), val, schedule)
 
 
 def page_values(
@@ -148,6 +172,7 @@ def page_values(
     variants = [next(o for o in outcomes if o.name == name) for name in params.variants]
     records, quality = read_records(params), read_quality()
     first = next(iter(plans.values()))
+    proxies_made = measured_with(params, ("seeds", "dsrg", "proxy"), [params.seed])
     return {
         "params": params,
         "yaml": params_yaml(params),
@@ -160,7 +185,9 @@ def page_values(
         "finding": tables.finding(variants),
         "class_lines": tables.class_lines(manifest.classes, outcomes),
         "quality": quality,
-        "quality_source": Source(PROXY / "quality.json", f"{params.dataset}; training images"),
+        "quality_source": Source(PROXY / "quality.json", proxies_made),
+        "class_quality_source": Source(PROXY / "quality.csv", proxies_made),
+        "papers_setting": counts_of(params, manifest, plans).papers(params),
         "quality_classes": tables.quality_classes(quality) if quality else [],
         "records": records,
         "ran_on": tables.same_everywhere(records),
@@ -199,37 +226,6 @@ def chart_values(
         "weak_charts": weak_charts(read_weak_curves()),
         "confusions": {o.name: confusion_chart(o, manifest.classes.names) for o in outcomes},
     }
-
-
-def training_charts(trainings: Sequence[Training]) -> list[Markup]:
-    """Loss and val mIoU by step (Fig. 2); the latter only where it was measured on the way."""
-    looks = dashes(training.name for training in trainings)
-
-    def lines(curves: Mapping[str, Curve]) -> list[Line]:
-        return [
-            Line(name, curve, tone_of(name), looks[name])
-            for name, curve in curves.items()
-            if curve.steps
-        ]
-
-    losses = lines({t.name: t.loss for t in trainings})
-    on_val = lines({t.name: t.val_miou for t in trainings})
-    charts = [line_chart("val", on_val, "mIoU on val (%)", width=480)] if on_val else []
-    return charts + ([line_chart("loss", losses, "training loss", width=480)] if losses else [])
-
-
-def weak_charts(curves: Mapping[str, Curve]) -> list[Markup]:
-    """Classifier, DSRG losses and DSRG growth by step."""
-
-    def lines(*names: str) -> list[Line]:
-        looks = ((TONES[2], "-"), (TONES[0], "--"))
-        return [Line(n, curves[n], *look) for n, look in zip(names, looks, strict=False)]
-
-    return [
-        line_chart("tags", lines("tag_accuracy"), "tags right (%)", width=310, from_zero=False),
-        line_chart("dsrg", lines("seeding", "boundary"), "DSRG loss", width=310),
-        line_chart("growth", lines("grown", "seeded"), "pixels with a seed (%)", width=310),
-    ]
 
 
 def picture_values(

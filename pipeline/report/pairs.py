@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from scipy import stats
 
 from pipeline.metrics import mean_and_sd
-from pipeline.report.collect import DSRG_ROW, Outcome
+from pipeline.report.collect import Outcome
+from pipeline.report.names import DSRG_ROW
 
 BASE = "strong"  # what the other variants are held against, as in the paper
 CONFIDENCE = 0.95
@@ -18,16 +19,12 @@ class Pairing:
 
     name: str
     by_seed: Mapping[int, float]
+    paired: bool = True  # False: one of them was trained once, its own noise is not known
 
     @property
     def mean(self) -> float:
         """Mean difference."""
         return mean_and_sd(list(self.by_seed.values()))[0]
-
-    @property
-    def sd(self) -> float:
-        """Sample deviation of the differences."""
-        return mean_and_sd(list(self.by_seed.values()))[1]
 
     @property
     def wins(self) -> int:
@@ -36,16 +33,20 @@ class Pairing:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of the mean difference; None with fewer than two seeds."""
-        return interval(list(self.by_seed.values()))
+        """95 % confidence interval of the mean difference; None where one was trained once."""
+        return interval(list(self.by_seed.values())) if self.paired else None
 
-    @property
-    def sign(self) -> int | None:
-        """1 or -1 where the interval lies on one side of 0, else 0; None with one seed."""
+    def verdict(self, above: str, below: str) -> str:
+        """`above` or `below` where the interval lies on one side of 0, else "within noise".
+
+        Without an interval it says on which side the difference lies, and that this is of one
+        training.
+        """
         bounds = self.interval
         if bounds is None:
-            return None
-        return int(bounds[0] > 0) - int(bounds[1] < 0)
+            sides = ("below", "equal", "above")
+            return f"one training: {sides[1 + (self.mean > 0) - (self.mean < 0)]}"
+        return above if bounds[0] > 0 else below if bounds[1] < 0 else "within noise"
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -75,7 +76,8 @@ def pair(name: str, first: Mapping[int, float], second: Mapping[int, float]) -> 
     def score(by_seed: Mapping[int, float], seed: int) -> float:
         return by_seed[seed] if seed in by_seed else next(iter(by_seed.values()))
 
-    return Pairing(name, {seed: score(first, seed) - score(second, seed) for seed in seeds})
+    apart = {seed: score(first, seed) - score(second, seed) for seed in seeds}
+    return Pairing(name, apart, paired=len(first) == len(second))
 
 
 def pair_up(by_seed: Mapping[str, Mapping[int, float]]) -> list[Pairing]:

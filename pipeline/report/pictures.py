@@ -15,7 +15,7 @@ from pipeline.params import Params
 from pipeline.paths import PREDICTIONS, PROXY, SEEDS
 from pipeline.plan import proxy_path
 from pipeline.progress import track
-from pipeline.report.collect import DSRG_ROW, stage_of
+from pipeline.report.names import DSRG_ROW, stage_of
 from pipeline.report.sources import read_table, stale
 from pipeline.report.strips import Strip, StripBuilder
 

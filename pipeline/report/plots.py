@@ -30,12 +30,17 @@ def write_plots(
         outcomes: all networks that were scored.
         grids: picture grids by kind.
     """
+    scores = {outcome.name: outcome.miou for outcome in outcomes}
     for training in trainings:
-        for column in ("loss", "val_miou"):
-            curve = getattr(training, column)
-            if curve.steps:
-                rows = zip(curve.steps, (f"{v:.6g}" for v in curve.mean), strict=True)
-                write_csv(folder / column / f"{training.name}.csv", ["step", column], rows)
+        last = (training.loss.steps[-1:], (scores[training.name],))  # where val was not scored
+        val = training.val_miou
+        points = {
+            "loss": (training.loss.steps, training.loss.mean),
+            "val_miou": (val.steps, val.mean) if val.steps else last,
+        }
+        for column, (steps, values) in points.items():
+            rows = zip(steps, (f"{value:.6g}" for value in values), strict=True)
+            write_csv(folder / column / f"{training.name}.csv", ["step", column], rows)
     for outcome in outcomes:
         names = (*classes.names, "none")
         pairs = [(names[t], names[p]) for t, p in sampled_pairs(outcome.confusion)]

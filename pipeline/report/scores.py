@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.manifest import ClassList
-from pipeline.report.collect import METRICS, Outcome, Training
-from pipeline.report.compare import between, measured
+from pipeline.paths import MODELS
+from pipeline.report.collect import METRICS, Outcome, Source, Training
+from pipeline.report.compare import apart, measured
 from pipeline.report.exports import Cell, Table, words
-from pipeline.report.pairs import Pairing, pair, pairings, trained_per_seed
-from pipeline.report.tables import label_counts_text, plain, signed
+from pipeline.report.pairs import BASE, pair, pairings, trained_per_seed
+from pipeline.report.tables import label_counts_text, signed
 
 
 def scores_table(
@@ -20,7 +21,7 @@ def scores_table(
         if len(outcome.by_seed) == 1:
             values["miou_sd"] = None  # of one training nothing is known
         keys = [key for key in METRICS if several or key != "miou_sd"]
-        numbers = [measured(values[key], outcome.source("metrics.json")) for key in keys]
+        numbers = [measured(values[key], outcome.source(), main=key == "miou") for key in keys]
         labels = words(*label_counts_text(counts.get(outcome.name)))
         rows.append((Cell(outcome.name), *numbers, *labels, Cell(outcome.title)))
     sd = ("sd",) if several else ()
@@ -37,13 +38,15 @@ def seed_table(outcomes: Sequence[Outcome]) -> Table:
     once = trained_per_seed(outcomes)
     seeds = list(once[0].by_seed)
     gaps = {p.name: p for p in pairings(once)}
+    base = [outcome.source("seeds.csv") for outcome in once if outcome.name == BASE]
     rows = []
     for outcome in once:
-        scores = [measured(outcome.by_seed[seed], outcome.source()) for seed in seeds]
-        gap = gaps.get(outcome.name)
-        apart = [Cell(signed(gap.by_seed[seed] if gap else None)) for seed in seeds]
-        wins = Cell(f"{gap.wins} of {len(seeds)}" if gap else "–")
-        rows.append((Cell(outcome.name), *scores, *apart, wins))
+        source, gap = outcome.source("seeds.csv"), gaps.get(outcome.name)
+        texts = [signed(gap.by_seed[seed]) for seed in seeds] if gap else ["–"] * len(seeds)
+        texts.append(f"{gap.wins} of {len(seeds)}" if gap else "–")
+        scores = [measured(outcome.by_seed[seed], source) for seed in seeds]
+        behind = (source, *base) if gap else ()
+        rows.append((Cell(outcome.name), *scores, *(Cell(text, behind) for text in texts)))
     header = (
         *("network", *(f"seed {seed}" for seed in seeds)),
         *(f"to strong, {seed}" for seed in seeds),
@@ -78,9 +81,15 @@ def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> T
     for training in trainings:
         if training.best:
             outcome, best = scores[training.name], sum(training.best) / len(training.best)
-            gain = Cell(signed(best - outcome.miou))
-            last = measured(outcome.miou, outcome.source())
-            rows.append((Cell(training.name), last, Cell(plain(best, 2)), gain))
+            curve = Source(MODELS / training.name, outcome.details)
+            rows.append(
+                (
+                    Cell(training.name),
+                    measured(outcome.miou, outcome.source()),
+                    measured(best, curve),
+                    Cell(signed(best - outcome.miou), (outcome.source(), curve)),
+                )
+            )
     header = ("network", "last", "best on the way", "best − last")
     caption = (
         "Mean IoU in percent of the last network, which every other number here is of, and as an "
@@ -99,12 +108,10 @@ def extras_table(outcomes: Sequence[Outcome]) -> Table:
             gap = pair(outcome.name, outcome.by_seed, base.by_seed)
             rows.append(
                 (
-                    Cell(outcome.name),
-                    Cell(verdict_word(gap)),
-                    measured(outcome.miou, outcome.source()),
+                    *words(outcome.name, gap.verdict("helps", "harms")),
+                    measured(outcome.miou, outcome.source(), main=True),
                     measured(base.miou, base.source()),
-                    Cell(signed(gap.mean)),
-                    Cell(between(gap)),
+                    *apart(gap, outcome.source(), base.source()),
                 )
             )
     header = ("network", "verdict", "with", "without", "difference", "95 % interval")
@@ -115,8 +122,10 @@ def extras_table(outcomes: Sequence[Outcome]) -> Table:
     return Table("extras", caption, header, tuple(rows), words=(0, 1))
 
 
-def verdict_word(gap: Pairing) -> str:
-    """Whether an extra helps, by the interval of the difference."""
-    if gap.sign is None:
-        return "one seed: above" if gap.mean > 0 else "one seed: below"
-    return {1: "helps", 0: "within noise", -1: "harms"}[gap.sign]
+def source_table(outcomes: Sequence[Outcome]) -> Table:
+    """What every network was measured with, for readers without a mouse."""
+    rows = [
+        words(outcome.name, outcome.details, f"results/{outcome.name}/") for outcome in outcomes
+    ]
+    caption = "What each network was measured with: data set, training seeds, commits, devices."
+    return Table("sources", caption, ("network", "measured with", "files"), tuple(rows), (0, 1, 2))

@@ -117,7 +117,7 @@ def test_two_processes_learn_as_one(
 def test_proxies_and_their_quality_are_the_same_bytes(one: Path, two: Path) -> None:
     stage("proxy", two)
     files = sorted(path.relative_to(one) for path in (one / "data/proxy").rglob("*.*"))
-    assert len(files) == 2 * 16 + 2
+    assert len(files) == 2 * 16 + 3
     assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)
 
 

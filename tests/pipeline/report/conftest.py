@@ -105,8 +105,13 @@ def write_run(params: Params, manifest: Manifest) -> None:
         write_variant(f"ensemble_{name}", params.seeds, manifest)
         rows = [[f"{step / 10:g}", f"{70 - abs(step - 3):.4f}", "1.5000"] for step in range(11)]
         write_csv(RESULTS / f"ensemble_{name}" / "lambda.csv", ["lambda", "miou", "miou_sd"], rows)
-    for stage in ("download", "seeds", "dsrg", "proxy", "split"):
-        write_record(RECORDS / f"{stage}.json", summary={})
+    for stage in ("download", "seeds", "dsrg", "proxy", "split", "evaluate_dsrg"):
+        write_record(RECORDS / f"{stage}.json", commit="c0ffee", device="CPU")
+    for name in params.variants:
+        for seed in params.seeds:  # trained on a GPU, scored elsewhere and later
+            record = {"commit": f"abc{seed}", "device": "a GPU"}
+            write_record(RECORDS / f"train-{name}-{seed}.json", **record)
+        write_record(RECORDS / f"evaluate-{name}.json", commit="def", device="CPU")
 
 
 def write_weak_side(manifest: Manifest) -> None:

@@ -30,7 +30,6 @@ def test_differences_are_paired_by_seed() -> None:
     assert [pair.name for pair in pairs] == ["dual"]
     assert pairs[0].by_seed == {0: 3.0, 1: -1.0}
     assert (pairs[0].mean, pairs[0].wins) == (1.0, 1)
-    assert pairs[0].sd == pytest.approx(np.sqrt(8.0))
     assert pairings([outcome("dual", [53.0])]) == []
 
 
@@ -44,12 +43,20 @@ def test_interval_against_a_published_table() -> None:
         assert high == pytest.approx(np.mean(values) + reach, abs=2e-3 * reach)
 
 
-def test_sign_of_a_difference_needs_the_whole_interval() -> None:
+@pytest.mark.parametrize(
+    ("first", "word"),
+    [
+        ([51.0, 51.1, 51.2], "more"),
+        ([49.0, 48.9, 48.8], "less"),
+        ([51.0, 49.5, 52.0], "within noise"),
+        ([51.0], "one training: above"),
+        ([50.0], "one training: equal"),
+        ([49.9], "one training: below"),
+    ],
+)
+def test_a_verdict_needs_the_whole_interval(first: list[float], word: str) -> None:
     base = dict.fromkeys(range(3), 50.0)
-    assert pair("a", {0: 51.0, 1: 51.1, 2: 51.2}, base).sign == 1
-    assert pair("a", {0: 49.0, 1: 48.9, 2: 48.8}, base).sign == -1
-    assert pair("a", {0: 51.0, 1: 49.5, 2: 52.0}, base).sign == 0
-    assert pair("a", {0: 51.0}, {0: 50.0}).sign is None
+    assert pair("a", dict(enumerate(first)), base).verdict("more", "less") == word
 
 
 def test_finding_over_seeds() -> None:
