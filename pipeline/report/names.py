@@ -1,5 +1,7 @@
 """What is scored beside the variants, what a reader is told of it, and where it comes from."""
 
+from collections.abc import Sequence
+
 from pipeline.params import Params
 from pipeline.variants import PAPERS_LAMBDA, REPEATED, find_variant
 
@@ -12,6 +14,15 @@ PAPERS_ENSEMBLES = (f"{ENSEMBLE}mixed", f"{ENSEMBLE}weak")
 def scored_names(params: Params) -> list[str]:
     """Everything this run scores on val: DSRG itself, the variants, the averages."""
     return [DSRG_ROW, *params.variants, *(f"{ENSEMBLE}{name}" for name in params.ensembles)]
+
+
+def subject(variants: Sequence[str]) -> str:
+    """The network a report is about: `dual` where it was trained, else the last one.
+
+    >>> subject(["strong", "dual", "dual+ema"]), subject(["strong", "weak"])
+    ('dual', 'weak')
+    """
+    return "dual" if "dual" in variants else variants[-1]
 
 
 def row_of(name: str) -> str:

@@ -39,7 +39,7 @@ from pipeline.report.figures import (
     training_charts,
     weak_charts,
 )
-from pipeline.report.names import ENSEMBLE, scored_names
+from pipeline.report.names import ENSEMBLE, scored_names, subject
 from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
@@ -181,7 +181,7 @@ def page_values(
         "class_count": len(manifest.classes),
         "several": len(params.seeds) > 1,
         "outcomes": outcomes,
-        "last": params.variants[-1],
+        "about": subject(params.variants),
         "finding": tables.finding(variants),
         "class_lines": tables.class_lines(manifest.classes, outcomes),
         "quality": quality,

@@ -15,11 +15,11 @@ from pipeline.params import Params
 from pipeline.paths import PREDICTIONS, PROXY, SEEDS
 from pipeline.plan import proxy_path
 from pipeline.progress import track
-from pipeline.report.names import DSRG_ROW, stage_of
+from pipeline.report.names import DSRG_ROW, stage_of, subject
 from pipeline.report.sources import read_table, stale
 from pipeline.report.strips import Strip, StripBuilder
 
-COLUMNS = 6  # networks that fit beside each other; of more, these and the last are shown
+COLUMNS = 6  # networks that fit beside each other; of more, the paper's are shown
 MAIN_COLUMNS = (DSRG_ROW, "weak", "mixed", "strong", "dual")
 
 
@@ -58,11 +58,11 @@ def by_rank(count: int, each: int) -> dict[str, list[int]]:
 
 
 def shown_columns(params: Params) -> list[str]:
-    """The networks a grid has room for: all, or the paper's and the last one."""
+    """The networks a grid has room for: all, or the paper's and the report's subject."""
     names = [DSRG_ROW, *params.variants]
     if len(names) <= COLUMNS:
         return names
-    return [name for name in names if name in MAIN_COLUMNS or name == names[-1]]
+    return [name for name in names if name in (*MAIN_COLUMNS, subject(params.variants))]
 
 
 def prediction_path(name: str, image_id: str) -> Path:
@@ -75,20 +75,20 @@ def prediction_path(name: str, image_id: str) -> Path:
 
 
 def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
-    """The val images that the last variant predicts best, in the middle and worst (Fig. 7).
+    """The val images that the report's subject predicts best, in the middle, worst (Fig. 7).
 
     Raises:
         UserError: a prediction is missing or has another size than its image.
     """
-    last, classes = params.variants[-1], len(manifest.classes)
+    about, classes = subject(params.variants), len(manifest.classes)
     rows = [row for row in manifest.of("val") if row.mask]
     scores = []
     for row in track(rows, "report: rank val images"):
         truth_HW = _indices(manifest.path(row.mask))
-        mask_HW = _indices(prediction_path(last, row.id))
+        mask_HW = _indices(prediction_path(about, row.id))
         if mask_HW.shape != truth_HW.shape:
-            path = prediction_path(last, row.id)
-            raise stale(path, "has another size than its image", stage_of(last))
+            path = prediction_path(about, row.id)
+            raise stale(path, "has another size than its image", stage_of(about))
         scores.append(_image_iou(truth_HW, mask_HW, classes))
     order = [rows[place] for place in np.argsort(scores, kind="stable")]
     names = shown_columns(params)

@@ -9,6 +9,7 @@ from pipeline.manifest import ClassList
 from pipeline.plan import Plan
 from pipeline.report.collect import METRICS, ClassScore, Outcome, Quality, Record
 from pipeline.report.drawing import spread
+from pipeline.report.names import subject
 from pipeline.report.pairs import BASE, pair_up, pairings
 
 TEXT_COLUMNS = " {:>14} {:>10} {:>11} {:>11} {:>13}"
@@ -55,11 +56,12 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 def finding(outcomes: Sequence[Outcome]) -> str:
-    """The result in one or two sentences, of the last variant against `strong`."""
-    last = outcomes[-1]
-    seeds = len(last.by_seed)
-    pairing = next((p for p in pairings(outcomes) if p.name == last.name), None)
-    text = f"{last.name} reaches {_score(last)} % mIoU"
+    """The result in one or two sentences, of the report's subject against `strong`."""
+    name = subject([outcome.name for outcome in outcomes])
+    about = next(outcome for outcome in outcomes if outcome.name == name)
+    seeds = len(about.by_seed)
+    pairing = next((p for p in pairings(outcomes) if p.name == about.name), None)
+    text = f"{about.name} reaches {_score(about)} % mIoU"
     if pairing is not None:
         base = next(o for o in outcomes if o.name == BASE)
         text += f", {BASE} {_score(base)} %: a difference of {signed(pairing.mean)} points"
