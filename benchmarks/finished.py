@@ -33,6 +33,8 @@ from pipeline.paths import (
     model_dir,
 )
 from pipeline.plan import make_plan
+from pipeline.report.names import scored_names
+from pipeline.results import write_csv
 from pipeline.start import plain_state
 
 SIDE, SCENES, WIDTH, GRID = 32, 16, 8, 4
@@ -52,7 +54,7 @@ def write_run(root: Path, count: int) -> None:
     save_file(plain_state(network), folder / "network.safetensors")
     for folder in (MODELS, PREDICTIONS, RESULTS):  # one variant is evaluated, and stands for all
         (root / folder).mkdir(parents=True, exist_ok=True)
-        for name in set(params.variants) - {VARIANT}:
+        for name in {*scored_names(params)} - {VARIANT}:
             (root / folder / name).symlink_to(VARIANT)
 
 
@@ -95,6 +97,8 @@ def write_weak_side(root: Path, count: int) -> None:
         (root / folder).mkdir(parents=True)
     (root / PROXY / "masks").symlink_to((root / DATASET / "masks").resolve())
     (root / PROXY / "quality.json").write_text(json.dumps({"images": 0}), "utf-8")
+    scores = ([f"{number:012d}", f"{number % 100:.2f}"] for number in range(count))
+    write_csv(root / PROXY / "images.csv", ["id", "proxy_iou"], scores)
     seeds = np.lib.format.open_memmap(
         root / SEEDS / "seeds.npy", "w+", np.uint8, shape=(count, GRID, GRID)
     )

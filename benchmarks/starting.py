@@ -7,7 +7,10 @@ from pathlib import Path
 
 from benchmarks.timing import Row, in_turns
 
-STAGES = ("download", "seeds", "dsrg", "proxy", "split", "train", "evaluate", "report")
+STAGES = (
+    *("download", "seeds", "dsrg", "proxy", "split", "train"),
+    *("evaluate", "evaluate_dsrg", "ensemble", "report"),
+)
 
 
 def run(*command: str) -> None:
