@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pipeline.report.collect import Outcome, Training
 from pipeline.report.drawing import INK, TONES, Dash, dashes, drawing, spread, tone_of
 from pipeline.report.sources import Curve
+from pipeline.variants import PAPERS_LAMBDA
 
 HEAT = "#3b78b5"  # --heat in page.css.j2
 HEAT_MOST = 0.6  # ink stays readable on this much of the heat colour, in both themes
@@ -153,13 +154,13 @@ def confusion_chart(outcome: Outcome, names: Sequence[str]) -> Markup:
     return made.svg
 
 
-def lambda_chart(curves: dict[str, Curve], paper: tuple[float, float], alone: float) -> Markup:
+def lambda_chart(curves: dict[str, Curve], alone: float, paper: float | None) -> Markup:
     """Mean IoU of averaged networks by the weight of the other one (Fig. 6).
 
     Args:
         curves: by the name of the other variant.
-        paper: lambda and mIoU of the paper's highest point, on VOC val.
         alone: this run's score of `strong`, which every curve starts from.
+        paper: mIoU at the paper's lambda; None where it is another data set's.
     """
     ends = ", ".join(f"{name} {curve.mean[-1]:.1f}" for name, curve in curves.items())
     alt = f"mIoU by lambda, from strong alone {alone:.1f} to {ends} alone"
@@ -173,7 +174,9 @@ def lambda_chart(curves: dict[str, Curve], paper: tuple[float, float], alone: fl
                     curve.steps, curve.low, curve.high, color=tone_of(name), alpha=0.15, lw=0
                 )
         axes.axhline(alone, color=TONES[2], ls=(0, (12, 4)), lw=1.0, label="strong")
-        axes.plot(*paper, "D", ms=6, color=INK, mfc="none", label="paper, VOC val")
+        axes.axvline(PAPERS_LAMBDA, color=INK, ls=":", lw=1.0, label="the paper's λ")
+        if paper is not None:
+            axes.plot(PAPERS_LAMBDA, paper, "D", ms=6, color=INK, mfc="none", label="the paper")
         axes.set_xlim(-0.03, 1.03)
         axes.set_xlabel("λ, the weight of the network named")
         axes.set_ylabel("mean IoU on val (%)")

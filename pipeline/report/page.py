@@ -43,7 +43,6 @@ from pipeline.report.names import ENSEMBLE, scored_names, subject
 from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
-from pipeline.variants import PAPERS_LAMBDA
 
 TEMPLATES = Path(__file__).parent
 DATASETS = {
@@ -73,9 +72,11 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     trainings = [read_training(params, name) for name in params.variants]
     made = all_tables(params, manifest, outcomes, trainings, plans)
     val = val_grid(params, manifest)
+    papers_run = counts_of(params, manifest, plans).papers(params)
     values = {
         **page_values(params, manifest, outcomes, plans),
-        **chart_values(params, manifest, outcomes, trainings),
+        "papers_setting": papers_run,
+        **chart_values(params, manifest, outcomes, trainings, papers_run),
         **picture_values(
             manifest, val, proxy_grids(params, manifest, next(iter(plans.values())).weak)
         ),
@@ -187,7 +188,6 @@ def page_values(
         "quality": quality,
         "quality_source": Source(PROXY / "quality.json", proxies_made),
         "class_quality_source": Source(PROXY / "quality.csv", proxies_made),
-        "papers_setting": counts_of(params, manifest, plans).papers(params),
         "quality_classes": tables.quality_classes(quality) if quality else [],
         "records": records,
         "ran_on": tables.same_everywhere(records),
@@ -214,14 +214,15 @@ def chart_values(
     manifest: Manifest,
     outcomes: Sequence[Outcome],
     trainings: Sequence[Training],
+    papers_run: bool,
 ) -> dict[str, Any]:
-    """Every chart as an SVG element."""
+    """Every chart as an SVG element; `papers_run`: this run has the setting of the paper's."""
     averages = {name: read_lambdas(f"{ENSEMBLE}{name}") for name in params.ensembles}
     strong = next((o.miou for o in outcomes if o.name == "strong"), 0.0)
-    paper = next(row.miou for row in read_table1() if row.variant == "ensemble")
+    paper = papers_scores(params)["ensemble"] if papers_run else None
     return {
         "bars": score_bars(outcomes),
-        "lambdas": lambda_chart(averages, (PAPERS_LAMBDA, paper), strong) if averages else None,
+        "lambdas": lambda_chart(averages, strong, paper) if averages else None,
         "training_charts": training_charts(trainings),
         "weak_charts": weak_charts(read_weak_curves()),
         "confusions": {o.name: confusion_chart(o, manifest.classes.names) for o in outcomes},

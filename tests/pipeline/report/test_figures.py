@@ -43,8 +43,9 @@ def test_every_network_has_a_look_of_its_own() -> None:
 
 def test_the_average_starts_from_strong_alone() -> None:
     curve = Curve((0.0, 0.5, 1.0), (60.0, 62.0, 50.0), (59.0, 61.0, 49.0), (61.0, 63.0, 51.0))
-    svg = lambda_chart({"weak": curve, "mixed": curve}, (0.4, 70.8), 60.0)
-    assert {"weak", "mixed", "strong", "paper, VOC val"} <= set(texts(svg))
+    svg = lambda_chart({"weak": curve, "mixed": curve}, 60.0, 70.8)
+    assert {"weak", "mixed", "strong", "the paper's λ", "the paper"} <= set(texts(svg))
+    assert "the paper" not in texts(lambda_chart({"weak": curve}, 60.0, None))
     assert "from strong alone 60.0 to weak 50.0, mixed 50.0" in parse(svg).attrib["aria-label"]
 
 
