@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from pipeline.distributed import world
+from pipeline.ema import Average
 from pipeline.params import Params
 from pipeline.paths import CHECKPOINTS
 
@@ -33,7 +33,7 @@ class Learner:
     network: nn.Module
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    average: AveragedModel | None = None
+    average: Average | None = None
 
     @property
     def scored(self) -> nn.Module:
@@ -100,8 +100,10 @@ class Checkpoints:
             path.unlink()
 
     def clear(self) -> None:
-        """Remove the folder: the training is over."""
+        """Remove the folder: the training is over. States go first: none outlives its files."""
         if world().leads and self.folder.exists():
+            for path in self.folder.glob("*.pt"):
+                path.unlink()
             shutil.rmtree(self.folder)
 
 
@@ -130,8 +132,11 @@ def digest(path: Path) -> str:
 
 def key_of(params: Params, files: Iterable[Path], *parts: object) -> str:
     """Twelve digits that change with the params, the project's code, the files and the parts."""
-    # Neither processes and workers nor the report change what a training does.
-    values = params.model_dump(exclude={"engine": {"processes", "workers"}, "report": True})
+    # What else is compared, processes, workers and the report change nothing in a training. What
+    # it takes from its variant stands in its plan, one of the `parts`.
+    others = dict.fromkeys(("variants", "ensembles", "seeds", "neck_n", "report"), True)
+    exclude: Any = {"engine": {"processes", "workers"}, "train": {"extras"}, **others}
+    values = params.model_dump(exclude=exclude)
     code = Path(__file__).parent.rglob("*.py")
     contents = [digest(path) for path in (*sorted(code), *files)]
     text = json.dumps([values, contents, [repr(part) for part in parts], torch.__version__])

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transform
 
 from pipeline.device import rng
-from pipeline.distributed import gathered, total
+from pipeline.distributed import gathered, total, world
 from pipeline.manifest import IGNORE
 from pipeline.sampling import Item
 
@@ -66,8 +65,10 @@ def strong_copies(
     others_B3HW, others_BHW = gathered(copies_B3HW.clone()), gathered(labels_BHW)
     for place, item in enumerate(items):
         generator = rng(*item.key, 2)
-        if generator.random() < MIXED:
-            other = int(generator.integers(len(others_BHW)))
+        if generator.random() < MIXED and len(others_BHW) > 1:
+            whole_place = place * world().size + world().rank
+            other = int(generator.integers(len(others_BHW) - 1))
+            other += other >= whole_place  # never itself
             y, x = draw_box(labels_BHW.shape[-1], generator)
             copies_B3HW[place, :, y, x] = others_B3HW[other, :, y, x]
             mixed_BHW[place, y, x] = others_BHW[other, y, x]
@@ -76,6 +77,9 @@ def strong_copies(
 
 def recolour(image_3HW: Tensor, generator: np.random.Generator) -> Tensor:
     """Random brightness, contrast, saturation, hue; sometimes grey, sometimes blurred; bytes."""
+    # Slow to import, and wanted by one extra alone.
+    from torchvision.transforms.v2 import functional as transform
+
     if generator.random() < JITTERED:
         for adjust in (
             transform.adjust_brightness,

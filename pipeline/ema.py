@@ -1,28 +1,46 @@
 """The exponential moving average of a network over its training (mean teacher, Tarvainen 2017)."""
 
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+import copy
+from typing import Any
+
+import torch
+from torch import nn
 
 
-def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """An average of all weights and buffers, to be told of every step by `update_parameters`.
+class Average:
+    """Follows a network: its weights and buffers averaged over the steps, counters as they are.
 
     The first update copies the network. The k-th after it keeps min(decay, (1 + k) / (10 + k)) of
     the average, so that early on, when every step is far better than the last, it keeps little.
 
-    Args:
-        network: on its device already, ready to train.
-        decay: share of itself that the average keeps in a step, later on.
+    torch.optim.swa_utils.AveragedModel does the same, but averages counters, too, and keeps its
+    own count on the GPU, which every step would wait for.
 
-    Returns:
-        wrapper whose `module` is the average, in eval mode and without gradients.
+    Attributes:
+        module: the average, in eval mode and without gradients.
     """
 
-    def update(average: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        # The wrapper's own count lies on the CPU: reading it does not wait for the GPU.
-        step = int(whole.n_averaged)
-        get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))(average, current, count)
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        """Start from a network that is on its device; `decay` is what is kept in a step later."""
+        self.module = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
+        self.decay, self.updates = decay, 0
 
-    whole = AveragedModel(network, multi_avg_fn=update, use_buffers=True)  # type: ignore[arg-type]
-    whole.requires_grad_(False).eval()
-    return whole
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in what the network has become in a step."""
+        step, self.updates = self.updates, self.updates + 1
+        keep = min(self.decay, (1 + step) / (10 + step)) if step else 0.0
+        own, new = self.module.state_dict(), network.state_dict()
+        smooth = [key for key, value in own.items() if value.is_floating_point()]
+        torch._foreach_lerp_([own[k] for k in smooth], [new[k] for k in smooth], 1 - keep)
+        for key in own.keys() - smooth:
+            own[key].copy_(new[key])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a later process needs to go on alike."""
+        return {"module": self.module.state_dict(), "updates": self.updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state."""
+        self.module.load_state_dict(state["module"])
+        self.updates = int(state["updates"])

@@ -42,7 +42,7 @@ def fit(
         learner.optimiser.step()
         learner.schedule.step()
         if learner.average:
-            learner.average.update_parameters(learner.network)
+            learner.average.update(learner.network)
         yield shown_T.detach()
 
 

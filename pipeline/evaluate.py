@@ -101,10 +101,22 @@ def scored_batches(
         rows, their images (B, 3, H, W) and true masks (B, H, W), as bytes.
     """
     scored = [row for row in manifest.of("val") if row.mask]
-    parts = world().share(list(same_size_batches(scored, batch_size)))
-    for rows in track(parts, what) if what else parts:
-        images = [image_tensor(read_image(manifest.path(row.image))) for row in rows]
+    for rows, images_B3HW in image_batches(manifest, scored, batch_size, what):
         truth = [
             mask_tensor(read_mask(manifest.path(row.mask), len(manifest.classes))) for row in rows
         ]
-        yield rows, stack_images(images), torch.stack(truth)
+        yield rows, images_B3HW, torch.stack(truth)
+
+
+def image_batches(
+    manifest: Manifest, rows: list[Row], batch_size: int, what: str | None = None
+) -> Iterator[tuple[list[Row], Tensor]]:
+    """This process's share of some images, in batches of one size; arguments as above.
+
+    Yields:
+        rows, and their images (B, 3, H, W) as bytes.
+    """
+    parts = world().share(list(same_size_batches(rows, batch_size)))
+    for part in track(parts, what) if what else parts:
+        images = [image_tensor(read_image(manifest.path(row.image))) for row in part]
+        yield part, stack_images(images)

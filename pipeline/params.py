@@ -116,12 +116,11 @@ class Dsrg(Block):
 
 
 class Proxy(Block):
-    """Stage proxy: multi-scale inference, the CRF at full resolution, and confidence maps."""
+    """Stage proxy: multi-scale inference and the CRF at full resolution."""
 
     image_size: Positive
     scales: Annotated[list[Rate], Field(min_length=1)]
     crf: Crf
-    confidence: bool
 
 
 class Split(Block):
@@ -193,17 +192,10 @@ class Params(Block):
     report: Report
 
     @model_validator(mode="after")
-    def _possible_variants(self) -> "Params":
-        for name in self.variants:
-            variant = find_variant(name)
-            if variant is None:
-                raise ValueError(f"variants: {name!r} is none of {NAMES}")
-            if "confidence" in variant.extras and not self.proxy.confidence:
-                raise ValueError(f"proxy.confidence: must be true for the variant {name!r}")
-        return self
-
-    @model_validator(mode="after")
     def _consistent(self) -> "Params":
+        unknown = [name for name in self.variants if find_variant(name) is None]
+        if unknown:
+            raise ValueError(f"variants: {unknown[0]!r} is none of {NAMES}")
         for key in ("variants", "ensembles", "seeds"):
             if len(set(getattr(self, key))) != len(getattr(self, key)):
                 raise ValueError(f"{key}: an entry stands twice")

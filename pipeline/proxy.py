@@ -37,10 +37,10 @@ def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
 
 
 def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: Path) -> int:
-    """Write a palette PNG for every strong and weak image into `folder`/masks.
+    """Write a palette PNG of every strong and weak image into `folder`/masks.
 
-    With `proxy.confidence` a grey PNG of each goes into `folder`/confidence. Each process writes
-    its share, and returns when those of all are written.
+    How sure it is of each pixel goes into `folder`/confidence. Each process writes its share, and
+    returns when those of all are written.
 
     Returns:
         number of masks all processes write.
@@ -50,7 +50,7 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
     weights = CrfWeights(**params.proxy.crf.model_dump())
     sides = [round(params.proxy.image_size * scale) for scale in params.proxy.scales]
     rows = manifest.train()
-    for path_of in (proxy_path, confidence_path) if params.proxy.confidence else (proxy_path,):
+    for path_of in (proxy_path, confidence_path):
         path_of("", folder).parent.mkdir(parents=True, exist_ok=True)
     for row in track(world().share(rows), "proxy: masks"):
         image_3HW = image_tensor(read_image(manifest.path(row.image))).to(device)
@@ -59,8 +59,7 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
         q_THW = posterior(logits_CHW, image_3HW, row.tags, weights)
         mask_HW = best_label(q_THW, row.tags).cpu().numpy().astype(np.uint8)
         write_mask(proxy_path(row.id, folder), mask_HW, manifest.classes)
-        if params.proxy.confidence:
-            write_confidence(confidence_path(row.id, folder), crf_confidence(q_THW))
+        write_confidence(confidence_path(row.id, folder), crf_confidence(q_THW))
     wait_for_all()
     return len(rows)
 

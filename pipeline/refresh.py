@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.augment import image_tensor, stack_images
 from pipeline.confidence import write_confidence
-from pipeline.distributed import shared_folder, world
-from pipeline.evaluate import predict_logits, same_size_batches
-from pipeline.images import read_image, write_mask
+from pipeline.distributed import shared_folder
+from pipeline.evaluate import image_batches, predict_logits
+from pipeline.images import write_mask
 from pipeline.manifest import Manifest
 from pipeline.network import DualBranchNet
 from pipeline.plan import Plan, confidence_path, proxied, proxy_path
@@ -42,9 +41,8 @@ def refresh_proxies(
     with shared_folder(folder) as part:
         for path_of in (proxy_path, confidence_path) if plan.extras.confidence else (proxy_path,):
             path_of("", part).parent.mkdir(exist_ok=True)
-        for few in world().share(list(same_size_batches(rows, batch_size))):
-            images = [image_tensor(read_image(manifest.path(row.image))) for row in few]
-            logits_BCHW = predict_logits(network, stack_images(images))
+        for few, images_B3HW in image_batches(manifest, rows, batch_size):
+            logits_BCHW = predict_logits(network, images_B3HW)
             for row, logits_CHW in zip(few, logits_BCHW, strict=True):
                 mask_HW, p_HW = best_tagged(logits_CHW, row.tags)
                 indices_HW = mask_HW.cpu().numpy().astype(np.uint8)

@@ -176,11 +176,15 @@ class LabelledImages(Dataset[Decoded]):
 
 @dataclass(frozen=True)
 class Views:
-    """Collates decoded images of so many streams into a batch of random views, on one device."""
+    """Collates decoded images of so many streams into a batch of random views, on one device.
+
+    `weighted`: every image comes with its mask's confidence.
+    """
 
     view: View
     streams: int
     device: torch.device
+    weighted: bool = False
 
     def __call__(self, samples: Sequence[Decoded]) -> Batch:
         """Cut a random view of each; image, mask and confidence of one share theirs."""
@@ -188,7 +192,8 @@ class Views:
         images_BHW3 = torch.empty(*size, 3, dtype=torch.uint8, device=self.device)
         images_B3HW = images_BHW3.permute(0, 3, 1, 2)
         rasters = [
-            torch.empty(size, dtype=torch.uint8, device=self.device) for _ in samples[0][1:-1]
+            torch.empty(size, dtype=torch.uint8, device=self.device)
+            for _ in range(1 + self.weighted)  # masks, confidence
         ]
         for (*decoded, item), *out in zip(samples, images_B3HW, *rasters, strict=True):
             parts = (part.to(self.device, non_blocking=True) for part in decoded)
@@ -196,7 +201,7 @@ class Views:
         items = tuple(sample[-1] for sample in samples)
         owners = [item.stream for item in items]
         sizes = tuple(owners.count(s) for s in range(self.streams))
-        return Batch(images_B3HW, rasters[0], sizes, items, rasters[1] if rasters[1:] else None)
+        return Batch(images_B3HW, rasters[0], sizes, items, rasters[1] if self.weighted else None)
 
 
 def loader(
@@ -230,7 +235,8 @@ def batches(
 
     On a GPU the workers only decode: views are cut on the device, in the order of the batches.
     """
-    images, views = LabelledImages(streams, classes), Views(view, len(streams), device)
+    images = LabelledImages(streams, classes)
+    views = Views(view, len(streams), device, images.weighted)
     if device.type == "cpu":
         yield from loader(images, plan, workers, views)
     else:

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import torch
 
-from pipeline.augment import image_tensor, stack_images
 from pipeline.distributed import wait_for_all, world
-from pipeline.evaluate import predict_batch, same_size_batches
-from pipeline.images import read_image, write_mask
+from pipeline.evaluate import image_batches, predict_batch
+from pipeline.images import write_mask
 from pipeline.manifest import Manifest, Row
 from pipeline.network import DualBranchNet
-from pipeline.progress import track
 
 ARCHIVE = "submission.tar.gz"
 # Competition 6 is segmentation with training data of one's own: SBD's masks, ImageNet's weights.
@@ -70,10 +68,8 @@ def predict_masks(
 ) -> None:
     """Write this process's share of the masks as palette PNGs, each as soon as it is known."""
     network.eval()
-    parts = world().share(list(same_size_batches(rows, batch_size)))
-    for part in track(parts, what):
-        images = [image_tensor(read_image(manifest.path(row.image))) for row in part]
-        predicted_BHW = predict_batch(network, stack_images(images)).to(torch.uint8).cpu()
+    for part, images_B3HW in image_batches(manifest, rows, batch_size, what):
+        predicted_BHW = predict_batch(network, images_B3HW).to(torch.uint8).cpu()
         for row, mask_HW in zip(part, predicted_BHW.numpy(), strict=True):
             write_mask(folder / f"{row.id}.png", mask_HW, manifest.classes)
 

@@ -17,8 +17,8 @@ from pipeline.checkpoint import Checkpoints, Learner, key_of
 from pipeline.consistency import consistency_loss, pseudo_labels, strong_copies
 from pipeline.curves import Curves
 from pipeline.device import pick_device, seed_everything
-from pipeline.distributed import world
-from pipeline.ema import averaged
+from pipeline.distributed import shared_folder, world
+from pipeline.ema import Average
 from pipeline.engine import Forward, fit, logged, precisely, prepare, share_of
 from pipeline.evaluate import confusion_of
 from pipeline.losses import segmentation_loss
@@ -53,18 +53,18 @@ def train_network(
     folder: Path,
     proxies: Path = PROXY,
 ) -> dict[str, float]:
-    """Train and write network.safetensors, history.csv and DVCLive's curves into `folder`.
+    """Train one network; `folder` gets network.safetensors, history.csv and DVCLive's curves.
 
     Args:
         params: all of params.yaml.
         manifest: the data set.
         plan: the variant's streams.
         seed: of weights and batches.
-        folder: where everything goes.
+        folder: where everything goes, in one piece when the training is over.
         proxies: data/proxy.
 
     Returns:
-        loss over the last logged steps, and val mIoU where it was measured.
+        what was logged last: the loss, the terms of an extra, val mIoU where it was measured.
     """
     train = params.train
     steps, decay_step = total_steps(params, len(plan.weak))
@@ -75,7 +75,7 @@ def train_network(
     optimiser = paper_adam(network, train)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
     decay = plan.extras.ema_decay
-    learner = Learner(network, optimiser, schedule, averaged(network, decay) if decay else None)
+    learner = Learner(network, optimiser, schedule, Average(network, decay) if decay else None)
     scored = cast(DualBranchNet, learner.scored)
     losses, names = branch_losses(forward, scored, params, plan)
     key = training_key(params, manifest, plan, streams)
@@ -85,7 +85,7 @@ def train_network(
 
     shown = logged(fit(learner, data, losses), names, max(1, steps // 100))
     validate_at = {steps * k // train.validations for k in range(1, train.validations + 1)}
-    with Curves(folder if world().leads else None, rows) as curves:
+    with shared_folder(folder) as part, Curves(part if world().leads else None, rows) as curves:
         what = f"train: {plan.variant} seed {seed}"
         for step, means in enumerate(track(shown, what, steps - done), start=done + 1):
             curves.log(step, **means)
@@ -96,9 +96,9 @@ def train_network(
             if means:
                 saved.offer(step, curves.rows)
         if world().leads:
-            save_file(plain_state(scored), folder / "network.safetensors")
-        saved.clear()
-        return curves.last()
+            save_file(plain_state(scored), part / "network.safetensors")
+    saved.clear()  # not before everything is in its place
+    return curves.last()
 
 
 def branch_losses(
@@ -126,12 +126,11 @@ def branch_losses(
         share_of("train.batch_size", size)
     teacher = precisely(scored, params.engine)
 
-    def logits_of(run: Forward, images_B3HW: Tensor, *sizes: tuple[int, ...]) -> Tensor:
-        logits_BChw = run(normalise(images_B3HW), *sizes)
+    def full_size(logits_BChw: Tensor) -> Tensor:
         return upsample(logits_BChw, (crop, crop), geometry)
 
     def plain(batch: Batch) -> tuple[Tensor, Tensor]:
-        logits_BCHW = logits_of(forward, batch.images, batch.sizes)
+        logits_BCHW = full_size(forward(normalise(batch.images), batch.sizes))
         loss = taught_loss(logits_BCHW, batch)
         return loss, loss[None]
 
@@ -139,14 +138,15 @@ def branch_losses(
         strong, weak = batch.sizes
         views_B3HW, own = batch.images[strong:], (strong + weak, weak)
         with torch.no_grad():
-            known_BCHW = logits_of(teacher, views_B3HW)
+            known_BCHW = full_size(teacher(normalise(views_B3HW)))
         labels_BHW = pseudo_labels(known_BCHW, batch.masks[strong:], threshold)
         copies_B3HW, labels_BHW = strong_copies(views_B3HW, labels_BHW, batch.items[strong:])
         # The copies go through the strong branch, so they stand behind the strong images.
         images_B3HW = torch.cat([batch.images[:strong], copies_B3HW, views_B3HW])
-        parts = logits_of(forward, images_B3HW, own).split([strong, weak, weak])
-        term, sure = consistency_loss(parts[1], labels_BHW)
-        loss = taught_loss(torch.cat([parts[0], parts[2]]), batch) + weight * term
+        parts = forward(normalise(images_B3HW), own).split([strong, weak, weak])
+        term, sure = consistency_loss(full_size(parts[1]), labels_BHW)
+        taught_BCHW = full_size(torch.cat([parts[0], parts[2]]))
+        loss = taught_loss(taught_BCHW, batch) + weight * term
         return loss, torch.stack([loss, term, sure])
 
     return (consistent, ("loss", "consistency", "sure")) if weight else (plain, ("loss",))

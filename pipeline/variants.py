@@ -64,8 +64,8 @@ class Variant:
     def allows(self, extra: str) -> bool:
         """Whether an extra has something to work on here.
 
-        `confidence` and `refresh` change proxies; for `consistency` the strong branch must not be
-        taught by the weak images already.
+        `confidence` and `refresh` change proxies; `consistency` wants two branches, the last of
+        them on the proxies of the weak images alone.
         """
         if extra == "consistency":
             return self.branches > 1 and self.streams[-1] == PROXIES
@@ -106,7 +106,7 @@ VARIANTS: dict[str, Variant] = {
         "dual branch, the weak branch with true masks for every training image",
     ),
 }
-REPEATED = re.compile(r"mixed_x([1-9]\d{0,3})")
+REPEATED = re.compile(r"mixed_x([2-9]|[1-9]\d{1,3})")
 NECKS = re.compile(r"dual_n([0-3])")
 NAMES = (
     f"{', '.join(VARIANTS)}, dual_n0 to dual_n3, mixed_x2, mixed_x3 and so on, each alone or with "

@@ -18,7 +18,6 @@ def main(
     """Train a single-branch or the dual-branch network on one variant's labels."""
     params = read_params(params_file)
 
-    from pipeline.distributed import shared_folder
     from pipeline.manifest import open_manifest
     from pipeline.plan import read_plan
     from pipeline.record import write_record
@@ -27,8 +26,7 @@ def main(
     folder = model_dir(variant, seed)
     with start(params.engine) as world:
         plan = read_plan(SPLIT, variant)
-        with shared_folder(folder) as part:
-            summary = train_network(params, open_manifest(params), plan, seed, part)
+        summary = train_network(params, open_manifest(params), plan, seed, folder)
         if world.leads:
             write_record(RECORDS / f"train-{variant}-{seed}.json", summary=summary)
             scores = ", ".join(f"{key} {value:.4g}" for key, value in summary.items())

@@ -1,5 +1,6 @@
 """Checkpoints: a training that was cut ends in the same bytes; damaged and foreign ones do not."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,3 +138,24 @@ def test_the_key_follows_params_files_and_parts_but_not_processes(tmp_path: Path
     file.write_text("2")
     others.add(key_of(small_params(), [file], "plan"))
     assert len(others | {key}) == 6
+
+
+def test_what_else_is_compared_is_not_in_the_key() -> None:
+    """Another variant, seed or average beside a training must not make it start afresh."""
+    plain = key_of(small_params(), [])
+    others = {"variants": ["strong"], "ensembles": ["weak"], "seeds": [3], "neck_n": 3}
+    for change, value in {**others, "train.extras.ema_decay": 0.5, "report.rows": 9}.items():
+        assert key_of(small_params(**{change: value}), []) == plain
+    assert key_of(small_params(**{"train.crop": 24}), []) != plain
+
+
+def test_states_go_before_the_files_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill while the folder is removed leaves no state whose files are gone."""
+    saved = Checkpoints("train", "key", learner())
+    saved.saved_at = 0.0
+    saved.offer(1, [])
+    (saved.folder / "proxies").mkdir()
+    monkeypatch.setattr(shutil, "rmtree", lambda *_: None)  # killed before it begins
+    saved.clear()
+    assert (saved.folder / "proxies").exists()
+    assert not list(saved.folder.glob("*.pt"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.ema import averaged
+from pipeline.ema import Average
 
 
 def network() -> nn.Sequential:
@@ -21,7 +21,7 @@ def numbers(module: nn.Module) -> list[float]:
 @pytest.mark.parametrize("decay", [0.3, 0.9, 0.999])
 def test_the_average_is_the_slow_loops(decay: float) -> None:
     subject = network()
-    average = averaged(subject, decay)
+    average = Average(subject, decay)
     optimiser = torch.optim.SGD(subject.parameters(), lr=0.3)
     slow: list[float] = []
     for step in range(25):
@@ -29,19 +29,21 @@ def test_the_average_is_the_slow_loops(decay: float) -> None:
         subject(images).square().mean().backward()  # moves the batch norm's buffers, too
         optimiser.step()
         optimiser.zero_grad()
-        average.update_parameters(subject)
+        average.update(subject)
         now = numbers(subject)
         kept = min(decay, (1 + step) / (10 + step)) if step else 0.0
         slow = [kept * a + (1 - kept) * b for a, b in zip(slow or now, now, strict=True)]
         assert numbers(average.module) == pytest.approx(slow, rel=1e-9, abs=1e-12)
+        counted = [module[1].num_batches_tracked for module in (average.module, subject)]
+        assert int(counted[0]) == int(counted[1]) == step + 1  # a counter is no average
     assert numbers(average.module) != pytest.approx(numbers(subject), rel=1e-3)
 
 
 def test_the_average_wants_no_gradient_and_leaves_the_network_alone() -> None:
     subject = network().train()
-    average = averaged(subject, 0.9)
-    average.update_parameters(subject)
-    assert not any(parameter.requires_grad for parameter in average.parameters())
+    average = Average(subject, 0.9)
+    average.update(subject)
+    assert not any(parameter.requires_grad for parameter in average.module.parameters())
     assert not average.module.training
     assert all(parameter.requires_grad for parameter in subject.parameters())
     assert subject.training
@@ -54,7 +56,7 @@ def test_the_average_wants_no_gradient_and_leaves_the_network_alone() -> None:
 
 def test_a_state_taken_up_goes_on_alike() -> None:
     subject = network()
-    whole, first = averaged(subject, 0.9), averaged(subject, 0.9)
+    whole, first = Average(subject, 0.9), Average(subject, 0.9)
 
     def move(step: int) -> None:
         with torch.no_grad():
@@ -63,12 +65,12 @@ def test_a_state_taken_up_goes_on_alike() -> None:
 
     for step in range(5):
         move(step)
-        whole.update_parameters(subject)
-        first.update_parameters(subject)
-    second = averaged(network(), 0.9)
+        whole.update(subject)
+        first.update(subject)
+    second = Average(network(), 0.9)
     second.load_state_dict(first.state_dict())
     for step in range(5, 12):
         move(step)
-        whole.update_parameters(subject)
-        second.update_parameters(subject)
+        whole.update(subject)
+        second.update(subject)
     assert numbers(second.module) == numbers(whole.module)

@@ -1,5 +1,7 @@
 """Extras in a whole training: what each changes, and that a kill anywhere changes no byte."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from pipeline.confidence import write_confidence
 from pipeline.manifest import Manifest
 from pipeline.plan import confidence_path, make_plan
 from pipeline.train import train_network
-from tests.settings import small_params
+from tests.settings import ROOT, small_params
 
 STEPS, TURN = 10, 6
 ALL = "dual+ema+confidence+refresh+consistency"
@@ -22,7 +24,6 @@ CHANGES = {
     "train.iterations": STEPS,
     "train.extras.refresh_at": TURN / STEPS,
     "train.extras.consistency_threshold": 0.1,  # of nine classes: taught from the first step
-    "proxy.confidence": True,
 }
 
 
@@ -48,7 +49,6 @@ def train(manifest: Manifest, name: str, variant: str, **changes: object) -> dic
     strong, weak = ([row.id for row in manifest.of(split)] for split in ("strong", "weak"))
     plan = make_plan(variant, 1, strong, weak, extras=params.train.extras)
     folder = Path(name)
-    folder.mkdir(exist_ok=True)
     train_network(params, manifest, plan, 0, folder)
     return {file: (folder / file).read_bytes() for file in ("network.safetensors", "history.csv")}
 
@@ -88,6 +88,31 @@ def test_the_average_is_what_is_validated(
     stored = load_file("a/network.safetensors")
     assert len(seen) == 2
     assert all(torch.equal(stored[key], value) for key, value in seen[-1].items())
+
+
+def test_the_average_makes_the_proxies_anew(
+    proxied: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learners, made_by = [], []
+    real = checkpoint.Checkpoints.__init__
+
+    def looking(self: checkpoint.Checkpoints, name: str, key: str, learner: object) -> None:
+        learners.append(learner)
+        real(self, name, key, learner)
+
+    def refreshing(network: torch.nn.Module, *rest: object) -> None:
+        made_by.append(network)
+        refresh.refresh_proxies(network, *rest)
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "__init__", looking)
+    monkeypatch.setattr(module, "refresh_proxies", refreshing)
+    train(proxied, "a", "dual+ema+refresh")
+    assert made_by == [learners[0].average.module]
+
+
+def test_training_alone_does_not_import_torchvision() -> None:
+    code = "import sys, pipeline.train; sys.exit('torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_until_the_refresh_everything_is_as_without(proxied: Manifest) -> None:

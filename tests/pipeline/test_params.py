@@ -85,21 +85,16 @@ def test_warped_sides_mirror_onto_the_grid(path: Path) -> None:
             "variants: 'duel' is none of weak, mixed, strong, full, dual_",
         ),
         ("variants", ["mixed_x0"], "variants: 'mixed_x0' is none of weak, mixed, "),
+        ("variants", ["mixed_x1"], "variants: 'mixed_x1' is none of weak, mixed, "),
         ("variants", ["dual", "dual"], "variants: an entry stands twice"),
         ("ensembles", ["dual_full"], "ensembles: 'dual_full' is averaged with strong, so variants"),
         ("ensembles", ["strong"], "ensembles: 'strong' is averaged with strong, so variants"),
         ("ensembles", ["weak", "weak"], "ensembles: an entry stands twice"),
         ("variants", ["strong+refresh"], "variants: 'strong+refresh' is none of weak, mixed, "),
-        (
-            "variants",
-            ["dual+ema", "dual+confidence"],
-            "proxy.confidence: must be true for the variant 'dual+confidence'",
-        ),
         ("train.extras.ema_decay", 1.0, "train.extras.ema_decay: should be less than 1"),
         ("train.extras.refresh_at", 0.0, "train.extras.refresh_at: should be greater than 0"),
         ("train.extras.consistency_weight", 0, "train.extras.consistency_weight: should be"),
         ("train.extras.consistency_threshold", 95, "train.extras.consistency_threshold: should"),
-        ("proxy.confidence", "yes", "proxy.confidence: should be a valid boolean, not 'yes'"),
         ("train.batch_size", 15, "train.batch_size: should be a multiple of 2, not 15"),
         ("train.learning_rate", 0, "train.learning_rate: should be greater than 0, not 0"),
         ("train.learning_rate", "fast", "train.learning_rate: should be a valid number"),
@@ -132,7 +127,7 @@ def test_the_message_for_an_extra_says_what_it_wants(tmp_path: Path) -> None:
 
 
 def test_confidence_may_be_used_where_it_is_written(tmp_path: Path) -> None:
-    changes = {"variants": ["dual+confidence"], "proxy.confidence": True}
+    changes = {"variants": ["dual+confidence"], "neck_n": 0}
     assert load_params(written(tmp_path, **changes)).variants == ["dual+confidence"]
 
 

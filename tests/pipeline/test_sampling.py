@@ -240,3 +240,13 @@ def test_an_image_that_does_not_fit_does_not_close_the_memory(
     for key in ("a", "big", "b", "c", "a", "big", "b", "c"):
         get(key)
     assert reads == ["a", "big", "b", "c", "big", "c"]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_process_may_have_no_image_of_a_batch(weighted: bool) -> None:
+    """Chance decides who is in a natural batch; what is empty is still a batch."""
+    batch = Views(View(8, 1.0, 1.0), 2, torch.device("cpu"), weighted)([])
+    assert batch.images.shape == (0, 3, 8, 8)
+    assert batch.masks.shape == (0, 8, 8)
+    assert batch.sizes == (0, 0)
+    assert (batch.sure is not None) == weighted

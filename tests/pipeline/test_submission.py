@@ -169,7 +169,7 @@ def test_masks_are_written_as_they_come(here: Path, monkeypatch: pytest.MonkeyPa
         seen.append(len(list((here / "out/test").glob("*.png"))))
         return read_image(path)
 
-    monkeypatch.setattr("pipeline.submission.read_image", watched)
+    monkeypatch.setattr("pipeline.evaluate.read_image", watched)
     (here / "out").mkdir()
     network = first_network(small_params(**changes(here / "root")))
     write_submission(network, manifest, 1, here / "out", "test")

@@ -34,7 +34,6 @@ CHANGES = {
     "train.learning_rate_backbone": 5e-6,
     "train.validations": 1,
     "train.extras.consistency_threshold": 0.1,
-    "proxy.confidence": True,
     "variants": ["dual", EXTRAS],
     "evaluate.batch_size": 2,
 }
