@@ -54,8 +54,8 @@ def words(*texts: str) -> tuple[Cell, ...]:
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:
     """Write <name>.csv, <name>.md and <name>.tex for every table.
 
-    The CSV has two more columns: the files that a row's measured numbers come from, and what they
-    were measured with.
+    The CSV has plain minus signs, empty cells for dashes, and two more columns: the files that a
+    row's measured numbers come from, and what they were measured with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for table in tables:
@@ -65,6 +65,7 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
         for suffix, text in (("md", as_markdown(frame, table)), ("tex", as_latex(frame, table))):
             (folder / f"{table.name}.{suffix}").write_text(text, "utf-8", newline="\n")
         sources = [[source for cell in row for source in cell.sources] for row in table.rows]
+        frame = frame.map(_for_machines)
         frame["file"] = [_joined(str(source.path) for source in row) for row in sources]
         frame["measured with"] = [_joined(source.details for source in row) for row in sources]
         csv = frame.to_csv(index=False, lineterminator="\n")
@@ -121,6 +122,10 @@ def _escaped(text: str) -> str:
     # Behind a row's end, [ and * would be taken for its arguments.
     guard = "{}" if text.startswith(("[", "*")) else ""
     return guard + "".join(SPECIAL.get(character, character) for character in text)
+
+
+def _for_machines(text: str) -> str:
+    return "" if text == "–" else text.replace("−", "-")
 
 
 def _alignment(table: Table) -> str:

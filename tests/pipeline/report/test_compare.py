@@ -189,6 +189,7 @@ def test_files_of_a_table(tmp_path: Path) -> None:
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert lines[0]["here"] == "72.20"
+    assert (lines[1]["what"], lines[1]["here"]) == ("", "-3")  # for machines
     assert [line["file"] for line in lines] == ["results/dual/metrics.json", ""]
     markdown = (tmp_path / "t.md").read_text("utf-8")
     assert r"x \| y" in markdown
