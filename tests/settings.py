@@ -68,6 +68,21 @@ def small_params(**changes: Any) -> Params:
     return Params.model_validate(put(put(raw_values(), SMALL), changes))
 
 
+def one_process_late(module: str, stage: str, rank: int, seconds: float) -> str:
+    """A script that runs a stage whose `module` writes masks slowly in one of several processes."""
+    return f"""
+import os, runpy, time
+import pipeline.{module} as module
+
+write = module.write_mask
+def slowly(*arguments):
+    time.sleep({seconds} * (os.environ["RANK"] == "{rank}"))
+    write(*arguments)
+module.write_mask = slowly
+runpy.run_module("stages.{stage}", run_name="__main__")
+"""
+
+
 def copy_project(folder: Path) -> None:
     """The project's own files that its stages need, but for params.yaml."""
     for name in ("pipeline", "stages"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.manifest import ClassList
 from pipeline.params import Params
 from pipeline.paths import DSRG, PROXY, RECORDS, RESULTS, SEEDS, model_dir
-from pipeline.report.names import DSRG_ROW, stage_of, stages_behind, title_of
+from pipeline.report.names import DSRG_ROW, scored_names, stage_of, stages_behind, title_of
 from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
 
 METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
@@ -51,6 +51,11 @@ class Outcome:
     def miou(self) -> float:
         """Mean IoU, mean over the seeds."""
         return self.metrics["miou"] or 0.0
+
+    @property
+    def sd(self) -> float | None:
+        """Deviation of the mIoU over the seeds; None where it was trained once."""
+        return self.metrics["miou_sd"] if len(self.by_seed) > 1 else None
 
     def source(self, file: str = "metrics.json") -> Source:
         """Where its numbers come from."""
@@ -202,9 +207,9 @@ def read_records(params: Params) -> list[Record]:
     """The record of every stage of this run, in the order the stages run."""
     stages = list(EARLY_STAGES)
     for name in params.variants:
-        stages += [f"train {name} {seed}" for seed in params.seeds] + [f"evaluate {name}"]
-    averages = [f"ensemble {name}" for name in params.ensembles]
-    return [read_record(stage) for stage in [*stages, "evaluate_dsrg", *averages]]
+        stages += stages_behind(params, name)
+    others = [name for name in scored_names(params) if name not in params.variants]
+    return [read_record(stage) for stage in [*stages, *map(stage_of, others)]]
 
 
 def read_record(stage: str) -> Record:

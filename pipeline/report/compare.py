@@ -11,7 +11,7 @@ from pipeline.report.exports import NOT_RUN, Cell, Table, words
 from pipeline.report.names import row_of
 from pipeline.report.pairs import BASE, Pairing, pairings, trained_per_seed
 from pipeline.report.published import Ablation, CocoClass, Method
-from pipeline.report.tables import plain, signed
+from pipeline.report.tables import between, plain, signed
 
 ORDER = (
     *("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble"),
@@ -46,13 +46,9 @@ def apart(gap: Pairing | None, *sources: Source) -> tuple[Cell, Cell]:
     """Cells with a difference and its interval."""
     if gap is None:
         return Cell("–"), Cell("–")
-    return Cell(signed(gap.mean), sources), Cell(between(gap), sources if gap.interval else ())
-
-
-def between(gap: Pairing | None) -> str:
-    """A difference's interval for a cell."""
-    bounds = gap.interval if gap else None
-    return f"{signed(bounds[0])} to {signed(bounds[1])}" if bounds else "–"
+    bounds = gap.interval
+    known = Cell(between(bounds), sources) if bounds else Cell("–")
+    return Cell(signed(gap.mean), sources), known
 
 
 def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
@@ -91,7 +87,7 @@ def ablation(
     """One row of Table 1 that was run."""
     source, gap = outcome.source(), gaps.get(outcome.name)
     taught_by, score = _paper_cells(paper) if paper else (outcome.title, "–")
-    sd = measured(outcome.metrics["miou_sd"], source) if len(outcome.by_seed) > 1 else Cell("–")
+    sd = Cell("–") if outcome.sd is None else measured(outcome.sd, source)
     return (
         *words(outcome.name, score),
         measured(outcome.miou, source, main=True),

@@ -7,9 +7,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.report.collect import Source
+from pipeline.report.collect import Source, unique
 
 NOT_RUN = "not run"
+LONG = 40  # rows that fit on a page
+MARKUP = re.compile(r"([\\|`*<])")  # what Markdown would take for more than text
+SPECIAL = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "λ": r"$\lambda$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+    "–": "--",
+    "§": r"\S{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +84,10 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
             (folder / f"{table.name}.{suffix}").write_text(text, "utf-8", newline="\n")
         sources = [[source for cell in row for source in cell.sources] for row in table.rows]
         frame = frame.map(_for_machines)
-        frame["file"] = [_joined(str(source.path) for source in row) for row in sources]
-        frame["measured with"] = [_joined(source.details for source in row) for row in sources]
+        frame["file"] = ["; ".join(unique(source.path for source in row)) for row in sources]
+        frame["measured with"] = [
+            "; ".join(unique(source.details for source in row)) for row in sources
+        ]
         csv = frame.to_csv(index=False, lineterminator="\n")
         (folder / f"{table.name}.csv").write_text(csv, "utf-8", newline="\n")
 
@@ -98,26 +118,6 @@ def as_latex(frame: pd.DataFrame, table: Table) -> str:
     return f"% needs booktabs{' and longtable' if long else ''}\n{text}"
 
 
-LONG = 40  # rows that fit on a page
-MARKUP = re.compile(r"([\\|`*<])")  # what Markdown would take for more than text
-SPECIAL = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "λ": r"$\lambda$",
-    "≥": r"$\ge$",
-    "≤": r"$\le$",
-    "–": "--",
-    "§": r"\S{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
-
-
 def _escaped(text: str) -> str:
     # Behind a row's end, [ and * would be taken for its arguments.
     guard = "{}" if text.startswith(("[", "*")) else ""
@@ -130,7 +130,3 @@ def _for_machines(text: str) -> str:
 
 def _alignment(table: Table) -> str:
     return "".join("l" if place in table.words else "r" for place in range(len(table.header)))
-
-
-def _joined(values: object) -> str:
-    return "; ".join(dict.fromkeys(values))  # type: ignore[call-overload]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
 
 from pipeline.report.collect import Outcome, Training
 from pipeline.report.drawing import INK, TONES, Dash, dashes, drawing, spread, tone_of
@@ -33,7 +34,7 @@ def score_bars(outcomes: Sequence[Outcome]) -> Markup:
     with drawing(430, 60 + 42 * len(outcomes), "scores", alt) as made:
         axes, most = made.axes, 0.0
         for place, outcome in enumerate(outcomes):
-            deviation = outcome.metrics["miou_sd"] or 0.0
+            deviation = outcome.sd or 0.0
             tone = tone_of(outcome.name)
             axes.barh(place, outcome.miou, height=0.62, color=tone, alpha=0.75)
             values = list(outcome.by_seed.values())
@@ -42,7 +43,7 @@ def score_bars(outcomes: Sequence[Outcome]) -> Markup:
                 axes.errorbar(outcome.miou, place, xerr=deviation, color=INK, capsize=4, lw=1.4)
                 axes.plot(values, [place - 0.2] * len(values), "o", ms=3.5, color=INK, alpha=0.7)
             axes.annotate(
-                spread(outcome.miou, deviation if len(values) > 1 else None),
+                spread(outcome.miou, outcome.sd),
                 (end, place),
                 xytext=(8, 0),
                 textcoords="offset points",
@@ -68,19 +69,7 @@ def line_chart(
     with drawing(width, 260, name, alt) as made:
         axes = made.axes
         for line in lines:
-            steps, few = line.curve.steps, len(line.curve.steps) <= 12
-            axes.plot(
-                steps,
-                line.curve.mean,
-                linestyle=line.dash,
-                marker="o" if few else "",
-                ms=4,
-                color=line.tone,
-                label=line.name,
-            )
-            if line.curve.low != line.curve.high:
-                band = (line.curve.low, line.curve.high)
-                axes.fill_between(steps, *band, color=line.tone, alpha=0.15, lw=0)
+            draw_line(axes, line)
         if from_zero:
             axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
@@ -92,6 +81,17 @@ def line_chart(
                 loc="outside upper left", ncols=4, handlelength=2.2, columnspacing=1.2, fontsize=11
             )
     return made.svg
+
+
+def draw_line(axes: Axes, line: Line) -> None:
+    """Draw a curve and its band, if it has one; points are marked where they are few."""
+    curve, tone = line.curve, line.tone
+    marker = "o" if len(curve.steps) <= 12 else ""
+    axes.plot(
+        curve.steps, curve.mean, ls=line.dash, marker=marker, ms=4, color=tone, label=line.name
+    )
+    if curve.low != curve.high:
+        axes.fill_between(curve.steps, curve.low, curve.high, color=tone, alpha=0.15, lw=0)
 
 
 def training_charts(trainings: Sequence[Training]) -> list[Markup]:
@@ -167,12 +167,7 @@ def lambda_chart(curves: dict[str, Curve], alone: float, paper: float | None) ->
     with drawing(430, 270, "lambda", alt) as made:
         axes = made.axes
         for name, dash in dashes(curves).items():
-            curve, tone = curves[name], tone_of(name)
-            axes.plot(curve.steps, curve.mean, ls=dash, marker="o", ms=4, color=tone, label=name)
-            if curve.low != curve.high:
-                axes.fill_between(
-                    curve.steps, curve.low, curve.high, color=tone_of(name), alpha=0.15, lw=0
-                )
+            draw_line(axes, Line(name, curves[name], tone_of(name), dash))
         axes.axhline(alone, color=TONES[2], ls=(0, (12, 4)), lw=1.0, label="strong")
         axes.axvline(PAPERS_LAMBDA, color=INK, ls=":", lw=1.0, label="the paper's λ")
         if paper is not None:

@@ -70,16 +70,15 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
         need(SPLIT / name, "split")
     plans = read_plans(SPLIT, params.variants)
     trainings = [read_training(params, name) for name in params.variants]
-    made = all_tables(params, manifest, outcomes, trainings, plans)
+    first = next(iter(plans.values()))
+    counts = counts_of(params, manifest, first)
+    made = all_tables(params, manifest, counts, outcomes, trainings, plans)
     val = val_grid(params, manifest)
-    papers_run = counts_of(params, manifest, plans).papers(params)
     values = {
-        **page_values(params, manifest, outcomes, plans),
-        "papers_setting": papers_run,
-        **chart_values(params, manifest, outcomes, trainings, papers_run),
-        **picture_values(
-            manifest, val, proxy_grids(params, manifest, next(iter(plans.values())).weak)
-        ),
+        **page_values(params, manifest, counts, outcomes),
+        "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
+        **chart_values(params, manifest, counts, outcomes, trainings),
+        **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),
         "tables": made,
     }
     page = environment().get_template("page.html.j2").render(values)
@@ -121,17 +120,18 @@ def environment() -> Environment:
 def all_tables(
     params: Params,
     manifest: Manifest,
+    counts: Counts,
     outcomes: Sequence[Outcome],
     trainings: Sequence[Training],
     plans: Mapping[str, Plan],
 ) -> dict[str, Table]:
-    """Every table by its name; Tables 2 and 3 where the data set is theirs."""
+    """Every table by its name; Tables 2 and 3 hold this run where the data set is theirs."""
     labels = {name: tables.label_counts(plan) for name, plan in plans.items()}
     several = len(params.seeds) > 1
     on_coco = outcomes if params.dataset == "coco" else []
     made = [
         compare.table1(read_table1(), outcomes),
-        compare.table2(read_table2(), params, counts_of(params, manifest, plans), outcomes),
+        compare.table2(read_table2(), params, counts, outcomes),
         compare.table3(read_table3(), manifest.classes, on_coco),
         compare.claims_table(judge(papers_scores(params), outcomes), papers_setting(params)),
         scores.scores_table(outcomes, labels, several),
@@ -158,27 +158,29 @@ def papers_setting(params: Params) -> str:
     return "COCO val with VGG16" if params.dataset == "coco" else "VOC 2012 val with VGG16"
 
 
-def counts_of(params: Params, manifest: Manifest, plans: Mapping[str, Plan]) -> Counts:
-    """How large this run is."""
-    first, train = next(iter(plans.values())), params.train
+def counts_of(params: Params, manifest: Manifest, plan: Plan) -> Counts:
+    """How large this run is; all its plans have the same lists."""
+    train = params.train
     val = sum(bool(row.mask) for row in manifest.of("val"))
     schedule = f"{train.iterations} steps" if train.iterations else f"{train.epochs} epochs"
-    return Counts(len(first.strong), len(first.weak), val, schedule)
+    return Counts(len(plan.strong), len(plan.weak), val, schedule)
 
 
 def page_values(
-    params: Params, manifest: Manifest, outcomes: Sequence[Outcome], plans: Mapping[str, Plan]
+    params: Params, manifest: Manifest, counts: Counts, outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
     """Words and numbers the template prints outside of tables, charts and pictures."""
     variants = [next(o for o in outcomes if o.name == name) for name in params.variants]
     records, quality = read_records(params), read_quality()
-    first = next(iter(plans.values()))
     proxies_made = measured_with(params, ("seeds", "dsrg", "proxy"), [params.seed])
     return {
         "params": params,
         "yaml": params_yaml(params),
         "dataset": DATASETS[params.dataset],
-        "val_images": sum(bool(row.mask) for row in manifest.of("val")),
+        "val_images": counts.val,
+        "strong_images": counts.strong,
+        "weak_images": counts.weak,
+        "papers_setting": counts.papers(params),
         "class_count": len(manifest.classes),
         "several": len(params.seeds) > 1,
         "outcomes": outcomes,
@@ -193,9 +195,6 @@ def page_values(
         "ran_on": tables.same_everywhere(records),
         "changed": any(str(r.values.get("commit")).endswith("+") for r in records),
         "total_seconds": tables.total_seconds(records),
-        "strong_images": len(first.strong),
-        "weak_images": len(first.weak),
-        "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
     }
 
 
@@ -212,14 +211,14 @@ def params_yaml(params: Params) -> str:
 def chart_values(
     params: Params,
     manifest: Manifest,
+    counts: Counts,
     outcomes: Sequence[Outcome],
     trainings: Sequence[Training],
-    papers_run: bool,
 ) -> dict[str, Any]:
-    """Every chart as an SVG element; `papers_run`: this run has the setting of the paper's."""
+    """Every chart as an SVG element."""
     averages = {name: read_lambdas(f"{ENSEMBLE}{name}") for name in params.ensembles}
     strong = next((o.miou for o in outcomes if o.name == "strong"), 0.0)
-    paper = papers_scores(params)["ensemble"] if papers_run else None
+    paper = papers_scores(params)["ensemble"] if counts.papers(params) else None
     return {
         "bars": score_bars(outcomes),
         "lambdas": lambda_chart(averages, strong, paper) if averages else None,

@@ -85,9 +85,9 @@ def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
     scores = []
     for row in track(rows, "report: rank val images"):
         truth_HW = _indices(manifest.path(row.mask))
-        mask_HW = _indices(prediction_path(about, row.id))
+        path = prediction_path(about, row.id)
+        mask_HW = _indices(path)
         if mask_HW.shape != truth_HW.shape:
-            path = prediction_path(about, row.id)
             raise stale(path, "has another size than its image", stage_of(about))
         scores.append(_image_iou(truth_HW, mask_HW, classes))
     order = [rows[place] for place in np.argsort(scores, kind="stable")]
@@ -149,7 +149,8 @@ def _proxy_strips(
     rows = manifest.train()
     if len(seeds_Nhw) != len(rows):
         raise stale(path, "was made for another data set", "seeds")
-    places = {row.id: place for place, row in enumerate(rows) if row.id in set(names)}
+    wanted = set(names)
+    places = {row.id: place for place, row in enumerate(rows) if row.id in wanted}
     for name in names:
         row, seeds_hw = rows[places[name]], np.array(seeds_Nhw[places[name]])
         strip = StripBuilder(manifest.classes, row, manifest.path(row.image))

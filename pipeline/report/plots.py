@@ -41,8 +41,8 @@ def write_plots(
         for column, (steps, values) in points.items():
             rows = zip(steps, (f"{value:.6g}" for value in values), strict=True)
             write_csv(folder / column / f"{training.name}.csv", ["step", column], rows)
+    names = (*classes.names, "none")
     for outcome in outcomes:
-        names = (*classes.names, "none")
         pairs = [(names[t], names[p]) for t, p in sampled_pairs(outcome.confusion)]
         write_csv(folder / "confusion" / f"{outcome.name}.csv", ["true", "predicted"], pairs)
     (folder / "pictures").mkdir(parents=True, exist_ok=True)

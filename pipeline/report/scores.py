@@ -17,9 +17,7 @@ def scores_table(
     """Every score of every network, and how many images teach it with which kind of label."""
     rows = []
     for outcome in outcomes:
-        values = dict(outcome.metrics)
-        if len(outcome.by_seed) == 1:
-            values["miou_sd"] = None  # of one training nothing is known
+        values = {**outcome.metrics, "miou_sd": outcome.sd}
         keys = [key for key in METRICS if several or key != "miou_sd"]
         numbers = [measured(values[key], outcome.source(), main=key == "miou") for key in keys]
         labels = words(*label_counts_text(counts.get(outcome.name)))

@@ -55,30 +55,35 @@ def signed(value: float | None, digits: int = 2) -> str:
     return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
+def between(bounds: tuple[float, float]) -> str:
+    """An interval of a difference.
+
+    >>> between((-0.5, 2.0))
+    '−0.50 to +2.00'
+    """
+    return f"{signed(bounds[0])} to {signed(bounds[1])}"
+
+
 def finding(outcomes: Sequence[Outcome]) -> str:
     """The result in one or two sentences, of the report's subject against `strong`."""
     name = subject([outcome.name for outcome in outcomes])
     about = next(outcome for outcome in outcomes if outcome.name == name)
     seeds = len(about.by_seed)
     pairing = next((p for p in pairings(outcomes) if p.name == about.name), None)
-    text = f"{about.name} reaches {_score(about)} % mIoU"
+    text = f"{about.name} reaches {spread(about.miou, about.sd)} % mIoU"
     if pairing is not None:
         base = next(o for o in outcomes if o.name == BASE)
-        text += f", {BASE} {_score(base)} %: a difference of {signed(pairing.mean)} points"
+        text += f", {BASE} {spread(base.miou, base.sd)} %"
+        text += f": a difference of {signed(pairing.mean)} points"
         bounds = pairing.interval
         if bounds is not None:
             text += (
-                f" (95 % interval {signed(bounds[0])} to {signed(bounds[1])}, paired over {seeds} "
-                f"seeds; above {BASE} with {pairing.wins} of them)"
+                f" (95 % interval {between(bounds)}, paired over {seeds} seeds; above {BASE} with "
+                f"{pairing.wins} of them)"
             )
     if seeds == 1:
         text += ". With one training a variant, how much of this is chance is not known"
     return text + "."
-
-
-def _score(outcome: Outcome) -> str:
-    deviation = outcome.metrics["miou_sd"] if len(outcome.by_seed) > 1 else None
-    return spread(outcome.miou, deviation)
 
 
 def label_counts(plan: Plan) -> tuple[int, int]:
@@ -175,9 +180,8 @@ def comparison_lines(
     seeds = max(len(by_seed) for _, by_seed in scores.values())
     row = f"{{:<{max(map(len, ('network', *scores)))}}}{TEXT_COLUMNS}"
     lines = [row.format("network", "mIoU", "to strong", "pixel acc.", "class acc.", "weighted IoU")]
-    for name, (metrics, _) in scores.items():
-        several = len(scores[name][1]) > 1
-        miou = spread(metrics["miou"] or 0.0, metrics["miou_sd"] if several else None)
+    for name, (metrics, by_seed) in scores.items():
+        miou = spread(metrics["miou"] or 0.0, metrics["miou_sd"] if len(by_seed) > 1 else None)
         others = [plain(metrics[key], 2) for key in METRICS[2:]]
         lines.append(row.format(name, miou, signed(gaps.get(name)), *others))
     count = "one seed" if seeds == 1 else f"mean ± sample deviation over {seeds} seeds"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.settings import SMALL, put, raw_values
+from tests.settings import SMALL, one_process_late, put, raw_values
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -120,17 +120,7 @@ def test_proxies_and_their_quality_are_the_same_bytes(one: Path, two: Path) -> N
     assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)
 
 
-SLOW = """
-import os, runpy, time
-import pipeline.proxy as proxy
-
-write = proxy.write_mask
-def slowly(*arguments):
-    time.sleep(0.3 * (os.environ["RANK"] == "0"))
-    write(*arguments)
-proxy.write_mask = slowly
-runpy.run_module("stages.proxy", run_name="__main__")
-"""
+SLOW = one_process_late("proxy", "proxy", 0, 0.3)
 
 
 def test_proxies_are_measured_when_all_are_written(one: Path, two: Path) -> None:
