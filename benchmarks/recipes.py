@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from pipeline.record import peak_memory_mb
 from pipeline.device import pick_device
-from pipeline.engine import prepare
+from pipeline.forward import prepare
 from pipeline.losses import segmentation_loss
 from pipeline.network import upsample
 from pipeline.optim import paper_adam

@@ -15,7 +15,7 @@ from pipeline.augment import View, normalise
 from pipeline.build import build_network
 from pipeline.datasets.rendered import prepare
 from pipeline.device import pick_device
-from pipeline.engine import prepare as prepare_network
+from pipeline.forward import prepare as prepare_network
 from pipeline.losses import segmentation_loss
 from pipeline.manifest import read_manifest, write_manifest
 from pipeline.network import upsample

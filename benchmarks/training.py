@@ -12,7 +12,7 @@ from benchmarks.limits import matrix_rate
 from benchmarks.timing import Row, in_turns
 from pipeline.backbones import build_backbone
 from pipeline.device import pick_device, use_tf32
-from pipeline.engine import prepare
+from pipeline.forward import prepare
 from pipeline.losses import segmentation_loss
 from pipeline.network import DualBranchNet, upsample
 from pipeline.params import Engine

@@ -5,8 +5,10 @@ from pathlib import Path
 import torch
 
 from pipeline.device import pick_device
-from pipeline.distributed import shared_folder, world
+from pipeline.distributed import world
 from pipeline.evaluate import confusion_of
+from pipeline.kept import kept_folder
+from pipeline.keys import key_of
 from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.proxy import load_dsrg
@@ -30,9 +32,11 @@ def evaluate_dsrg(
     """
     network = load_dsrg(params, manifest, dsrg)
     network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batch_size = params.evaluate.batch_size
-    with shared_folder(predictions) as part:
-        confusion = confusion_of(network, manifest, batch_size, part, "evaluate: dsrg")
-    if not world().leads:
-        return {}
-    return write_results(folder, manifest.classes, [params.seed], [confusion])
+    key = key_of(params, [dsrg / "network.safetensors", manifest.folder / "manifest.csv"])
+    what, size = "evaluate: dsrg", params.evaluate.batch_size
+    with kept_folder(predictions, "evaluate-dsrg", key) as part:
+        kept = part.with_name("val")
+        confusion = confusion_of(network, manifest, size, part, what, kept)
+        if not world().leads:
+            return {}
+        return write_results(folder, manifest.classes, [params.seed], [confusion])

@@ -1,28 +1,21 @@
-"""Training state kept outside DVC's outputs: a training that was stopped goes on from the last.
+"""The state of a training, kept so that one that was stopped ends in the same bytes.
 
-A checkpoint belongs to the code, the params and the data it came from. Anything else starts afresh.
+A checkpoint belongs to the code, the params and the data it came from (pipeline.keys).
 """
 
-import hashlib
-import json
-import shutil
 import sys
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from pipeline.distributed import world
+from pipeline.distributed import gathered, world
 from pipeline.ema import Average
-from pipeline.params import Params
-from pipeline.paths import CHECKPOINTS
+from pipeline.kept import States, claim, release, work_folder
+from pipeline.keys import Key
 
-EVERY = 120.0  # seconds between two checkpoints
-KEEP = 2  # the last one may be damaged by a full disk
 Rows = list[dict[str, float]]
 
 
@@ -66,78 +59,55 @@ class Learner:
 class Checkpoints:
     """The checkpoints of one training, at most two, in data/checkpoints/<name>-<key>.
 
-    What else a training has to keep until it ends may lie in the folder, too.
+    Attributes:
+        learner: what is trained.
+        folder: what else the training has to keep until it ends may lie here, too.
+        done: steps done.
+        rows: what was logged so far.
+        sums: of what is to be logged, since the last row; this process's share.
     """
 
-    def __init__(self, name: str, key: str, learner: Learner) -> None:
-        """Checkpoints of `learner`, which is what `name` and `key` say (see `key_of`)."""
-        self.folder = CHECKPOINTS / f"{name}-{key}"
-        self.learner = learner
-        self.saved_at = time.monotonic()
+    def __init__(self, name: str, key: Key, learner: Learner) -> None:
+        """Take up the last whole checkpoint of a training, or begin at step 0."""
+        self.name, self.key, self.learner = name, key, learner
+        self.folder: Path = work_folder(name, key)
+        claim(name, key)
+        self.states = States(self.folder)
+        self.done, self.rows = 0, Rows()
+        self.sums: Tensor | None = None
+        state = self.states.latest()
+        if state is not None:
+            self._take_up(state)
 
-    def resume(self) -> tuple[int, Rows]:
-        """Take up the last whole checkpoint.
+    def _take_up(self, state: dict[str, Any]) -> None:
+        self.learner.restore(state)
+        self.done, self.rows = int(state["step"]), list(state["rows"])
+        if state["sums"] is not None:
+            device = next(self.learner.network.parameters()).device
+            sums_PT, here = state["sums"].to(device), world()
+            # Another number of processes goes on with the same total, in the leading one.
+            same = len(sums_PT) == here.size
+            self.sums = sums_PT[here.rank] if same else sums_PT.sum(0) * here.leads
+        if world().leads:
+            print(f"{self.name}: goes on after step {self.done}", file=sys.stderr)
 
-        Returns:
-            steps done and the rows logged so far; 0 and none where there is nothing to take up.
+    def offer(self, step: int) -> None:
+        """Write a checkpoint after a row if the last one is old enough; the leading process does.
+
+        Then there are no sums, so no process has to hear of it.
         """
-        for path in sorted(self.folder.glob("*.pt"), reverse=True):
-            state = read(path)
-            if state is not None:
-                self.learner.restore(state)
-                if world().leads:
-                    print(f"goes on after step {state['step']}", file=sys.stderr)
-                return int(state["step"]), list(state["rows"])
-        return 0, []
+        if world().leads and self.states.due():
+            self.states.save(step, self._state(None))
 
-    def offer(self, step: int, rows: Rows) -> None:
-        """Write a checkpoint if the last one is old enough; the leading process does."""
-        if not world().leads or time.monotonic() - self.saved_at < EVERY:
-            return
-        self.saved_at = time.monotonic()
-        write(self.folder, {**self.learner.state(), "step": step, "rows": rows})
-        for path in sorted(self.folder.glob("*.pt"))[:-KEEP]:
-            path.unlink()
+    def save(self, step: int) -> None:
+        """Write a checkpoint after any step, in all processes at once."""
+        sums_PT = None if self.sums is None else gathered(self.sums[None])
+        if world().leads:
+            self.states.save(step, self._state(sums_PT))
+
+    def _state(self, sums_PT: Tensor | None) -> dict[str, Any]:
+        return {**self.learner.state(), "rows": self.rows, "sums": sums_PT}
 
     def clear(self) -> None:
-        """Remove the folder: the training is over. States go first: none outlives its files."""
-        if world().leads and self.folder.exists():
-            for path in self.folder.glob("*.pt"):
-                path.unlink()
-            shutil.rmtree(self.folder)
-
-
-def write(folder: Path, state: dict[str, Any]) -> None:
-    """Write a state to a file named by its step and the start of its SHA-256."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / "part"
-    torch.save(state, part)
-    part.replace(folder / f"{state['step']:09d}-{digest(part)}.pt")
-
-
-def read(path: Path) -> dict[str, Any] | None:
-    """A state that was written whole; None, with a word, for a damaged file."""
-    if not path.stem.endswith(digest(path)):
-        print(f"{path} is damaged and passed over", file=sys.stderr)
-        return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-def digest(path: Path) -> str:
-    """Sixteen digits of a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def key_of(params: Params, files: Iterable[Path], *parts: object) -> str:
-    """Twelve digits that change with the params, the project's code, the files and the parts."""
-    # What else is compared, processes, workers and the report change nothing in a training. What
-    # it takes from its variant stands in its plan, one of the `parts`.
-    others = dict.fromkeys(("variants", "ensembles", "seeds", "neck_n", "report"), True)
-    exclude: Any = {"engine": {"processes", "workers"}, "train": {"extras"}, **others}
-    values = params.model_dump(exclude=exclude)
-    code = Path(__file__).parent.rglob("*.py")
-    contents = [digest(path) for path in (*sorted(code), *files)]
-    text = json.dumps([values, contents, [repr(part) for part in parts], torch.__version__])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """Remove the folder: the training is over and its outputs are in their place."""
+        release(self.name, self.key)

@@ -1,7 +1,6 @@
 """Training curves: history.csv always, DVCLive's files beside it where DVCLive is installed."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,13 +15,15 @@ class Curves:
     are left out, with nothing lost from history.csv, where the package is not there.
     """
 
-    def __init__(self, folder: Path | None, rows: Sequence[dict[str, float]] = ()) -> None:
-        """Log into `folder`, first what an earlier process logged; None: nothing is written."""
-        self.folder = folder
-        self.rows: list[dict[str, float]] = []
+    def __init__(self, folder: Path | None, rows: list[dict[str, float]]) -> None:
+        """Log into `folder`, first the rows an earlier process logged; None: nothing is written.
+
+        Rows are appended to `rows` itself.
+        """
+        self.folder, self.rows = folder, rows
         self._live = _open_live(folder / "live") if folder else None
         for row in rows:
-            self.log(int(row["step"]), **{key: row[key] for key in row if key != "step"})
+            self._show(int(row["step"]), {key: row[key] for key in row if key != "step"})
 
     def log(self, step: int, **values: float) -> None:
         """Add values of one step, if any; several calls for one step share a row."""
@@ -31,6 +32,13 @@ class Curves:
         if not self.rows or self.rows[-1]["step"] != step:
             self.rows.append({"step": step})
         self.rows[-1].update(values)
+        self._show(step, values)
+
+    def has(self, step: int, name: str) -> bool:
+        """Whether the last row is of this step and holds this value."""
+        return bool(self.rows) and self.rows[-1]["step"] == step and name in self.rows[-1]
+
+    def _show(self, step: int, values: dict[str, float]) -> None:
         if self._live is not None:
             self._live.step = step
             for name, value in values.items():

@@ -4,11 +4,9 @@ Started by torchrun, or by `engine.processes` (pipeline.launch). In one process 
 a no-op, so the code that uses it reads the same either way.
 """
 
-import ctypes
 import os
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +20,7 @@ from torch import Tensor
 from pipeline.atomic import whole_folder
 from pipeline.device import pick_device
 from pipeline.errors import LostProcessesError, UserError
+from pipeline.stopping import die_with_parent
 
 T = TypeVar("T")
 Number = TypeVar("Number", bound=np.number[Any])
@@ -66,7 +65,7 @@ def joined() -> Iterator[World]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World()
         return
-    _die_with_parent()
+    die_with_parent()
     if torch.cuda.is_available():
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
@@ -81,13 +80,6 @@ def joined() -> Iterator[World]:
             raise LostProcessesError(f"process {world().rank} lost the others") from error
         raise
     dist.destroy_process_group()
-
-
-def _die_with_parent() -> None:
-    """Have Linux stop this process when its launcher is killed, lest it run on unseen."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class _Total(torch.autograd.Function):
@@ -125,6 +117,15 @@ def gathered(own: Tensor) -> Tensor:
     return total(whole)
 
 
+def least(value: float) -> float:
+    """The least of a number that each process has."""
+    if world().size == 1:
+        return value
+    values = torch.tensor(value, dtype=torch.float64, device=pick_device())
+    dist.all_reduce(values, op=dist.ReduceOp.MIN)
+    return float(values)
+
+
 def total_array(values: NDArray[Number]) -> NDArray[Number]:
     """Sum of an array over all processes, which all get it."""
     if world().size == 1:
@@ -138,6 +139,16 @@ def wait_for_all() -> None:
     """Return when every process has come here: what they wrote before is there for all."""
     if world().size > 1:
         dist.barrier()
+
+
+@contextmanager
+def led(context: AbstractContextManager[object]) -> Iterator[None]:
+    """Enter a context in the leading process alone."""
+    if not world().leads:
+        yield
+        return
+    with context:
+        yield
 
 
 @contextmanager

@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pipeline.augment import normalise
 from pipeline.backbones import Backbone, Geometry, build_backbone, he_init
-from pipeline.checkpoint import Checkpoints, Learner, key_of
+from pipeline.checkpoint import Checkpoints, Learner
 from pipeline.crf import CrfWeights, dense_crf
 from pipeline.device import pick_device, seed_everything
-from pipeline.distributed import world
-from pipeline.engine import Forward, prepare, share_of, train_to_end
+from pipeline.distributed import shared_folder, world
+from pipeline.engine import train_to_end
+from pipeline.forward import Forward, prepare, share_of
 from pipeline.growing import UNSEEDED, grow
 from pipeline.history import write_history
+from pipeline.keys import key_of
 from pipeline.lattice import lattice_crf
 from pipeline.layers import Dropout
 from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
@@ -30,7 +31,7 @@ from pipeline.manifest import Manifest
 from pipeline.network import downsample
 from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Crf, Dsrg, Params
-from pipeline.start import plain_state, start_files, start_weights
+from pipeline.start import start_files, start_weights, store_network
 from pipeline.tagged import Tagged, TaggedImages
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
@@ -105,33 +106,45 @@ def train_dsrg(
         params: all of params.yaml.
         manifest: the data set.
         seeds_Nhw: one entry for each strong and weak row, in manifest order.
-        folder: where network.safetensors and history.csv go.
+        folder: where network.safetensors and history.csv go, in one piece.
 
     Returns:
         seeded share before and after growing (percent) and the loss, over the last tenth.
     """
-    dsrg = params.dsrg
     seed_everything(params.seed, 2)
+    with shared_folder(folder) as part:
+        saved, rows = fit_dsrg(params, manifest, seeds_Nhw)
+        if world().leads:
+            store_network(saved.learner.network, part / "network.safetensors")
+            write_history(part / "history.csv", rows)
+    saved.clear()
+    last = rows[-max(1, len(rows) // 10) :]
+    return {key: float(np.mean([row[key] for row in last])) for key in rows[0] if key != "step"}
+
+
+def fit_dsrg(
+    params: Params, manifest: Manifest, seeds_Nhw: np.ndarray
+) -> tuple[Checkpoints, list[dict[str, float]]]:
+    """The trained network, in its checkpoints, and the rows of its log."""
+    dsrg = params.dsrg
     network = build_dsrg(params, len(manifest.classes), start_weights(params))
     losses = growing_losses(network, params, len(manifest.classes))
     optimiser = caffe_optimiser(network, dsrg.optimiser)
     learner = Learner(network, optimiser, caffe_schedule(optimiser, dsrg.optimiser))
     files = [*start_files(params), manifest.folder / "manifest.csv"]
-    key = key_of(params, files, hashlib.sha256(np.ascontiguousarray(seeds_Nhw).data).hexdigest())
+    seeds = hashlib.sha256(np.ascontiguousarray(seeds_Nhw).data).hexdigest()
+    saved = Checkpoints("dsrg", key_of(params, files, seeds=seeds), learner)
     images = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw)
     rows = train_to_end(
-        Checkpoints("dsrg", key, learner),
-        images.batches(dsrg.optimiser, seed=params.seed, workers=params.engine.workers),
+        saved,
+        images.batches(dsrg.optimiser, params.seed, saved.done, params.engine.workers),
         losses,
+        lambda step: images.names_of(dsrg.optimiser, params.seed, step),
         names=("seeding", "boundary", "seeded", "grown"),
         steps=dsrg.optimiser.iterations,
         what="dsrg: train",
     )
-    if world().leads:
-        save_file(plain_state(network), folder / "network.safetensors")
-        write_history(folder / "history.csv", rows)
-    last = rows[-max(1, len(rows) // 10) :]
-    return {key: float(np.mean([row[key] for row in last])) for key in rows[0] if key != "step"}
+    return saved, rows
 
 
 def growing_losses(

@@ -1,24 +1,20 @@
-"""The training loop of all three networks, and how a network is made ready for it."""
+"""The training loop of all three networks."""
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
+from pipeline import stopping
 from pipeline.checkpoint import Checkpoints, Learner, Rows
-from pipeline.device import pick_device
-from pipeline.distributed import total, world
+from pipeline.distributed import least, total, world
 from pipeline.errors import UserError
-from pipeline.layers import Dropout
-from pipeline.params import Engine
 from pipeline.progress import track
 
 Batch = TypeVar("Batch")
-Forward = Callable[..., Tensor]
+AGREE_EVERY = 8  # steps between two times that processes ask each other whether to stop
 
 
 def fit(
@@ -46,127 +42,121 @@ def fit(
         yield shown_T.detach()
 
 
-def logged(
-    shown: Iterable[Tensor], names: tuple[str, ...], every: int
-) -> Iterator[dict[str, float]]:
-    """Means of what `fit` yields, over each `every` steps and over all processes.
+def train_steps(
+    saved: Checkpoints,
+    batches: Iterable[Batch],
+    losses: Callable[[Batch], tuple[Tensor, Tensor]],
+    names_of: Callable[[int], Sequence[str]],
+    *,
+    names: tuple[str, ...],
+    steps: int,
+    every: int,
+    what: str,
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Train from the step after `saved.done` to the last; stop between two steps where asked to.
+
+    Args:
+        saved: the checkpoints of a learner.
+        batches: those that are left.
+        losses: as in `fit`.
+        names_of: the ids of this process's images in the batch of a step.
+        names: of what `losses` has logged.
+        steps: of the whole training.
+        every: steps in a row of the log.
+        what: name of the progress bar.
 
     Yields:
-        after each step that completes them the named means, after every other step nothing in it.
+        each step, and the means over `every` steps and all processes after each that completes
+        them, else nothing. Whoever iterates appends them to `saved.rows` before asking for more.
+
+    Raises:
+        UserError: the loss is not finite; the last checkpoint is from before.
+        StoppedError: asked to stop; a checkpoint of this step is written.
     """
-    sums_T: Tensor | None = None
-    for step, shown_T in enumerate(shown, start=1):
-        sums_T = shown_T.clone() if sums_T is None else sums_T.add_(shown_T)
-        if step % every:
-            yield {}
-            continue
-        means = (total(sums_T) / every).tolist()
-        yield dict(zip(names, means, strict=True))
-        sums_T.zero_()
+    shown = track(fit(saved.learner, batches, losses), what, steps - saved.done)
+    bad_T = torch.tensor(math.inf)
+    with stopping.held():
+        for step, shown_T in enumerate(shown, start=saved.done + 1):
+            saved.sums = shown_T.clone() if saved.sums is None else saved.sums.add_(shown_T)
+            bad_T = first_bad(
+                bad_T, shown_T, step
+            )  # read only now and then: reading waits for GPUs
+            row, leave = step % every == 0, stop_after(step)
+            if row or leave or step == steps:
+                refuse_bad(bad_T, what, names_of)
+            yield step, means_of(saved, names, every) if row else {}
+            if leave:
+                saved.save(step)
+                raise stopping.stop()
+            if row:
+                saved.offer(step)
+
+
+def first_bad(bad_T: Tensor, shown_T: Tensor, step: int) -> Tensor:
+    """The first step so far with a loss that is not finite, infinity while there is none."""
+    finite_T = shown_T.isfinite().all()
+    now_T = torch.where(finite_T, math.inf, float(step))
+    return torch.minimum(bad_T.to(now_T.device), now_T)
+
+
+def refuse_bad(bad_T: Tensor, what: str, names_of: Callable[[int], Sequence[str]]) -> None:
+    """End a training whose loss was not finite.
+
+    Raises:
+        UserError: with the step, its images and the ways out.
+    """
+    step = least(float(bad_T))
+    if step == math.inf:
+        return
+    images = ", ".join(names_of(int(step)))
+    raise UserError(
+        f"{what}: the loss is not finite at step {step:.0f}, whose batch is {images}. Lower the "
+        "learning rate, or look at these images and masks; checkpoints from before are kept"
+    )
+
+
+def means_of(saved: Checkpoints, names: tuple[str, ...], every: int) -> dict[str, float]:
+    """The named means over the last `every` steps and all processes; new sums begin."""
+    assert saved.sums is not None
+    means = (total(saved.sums) / every).tolist()
+    saved.sums = None
+    return dict(zip(names, means, strict=True))
+
+
+def stop_after(step: int) -> bool:
+    """Whether to stop after this step, all processes together: a few steps can pass until then."""
+    if world().size == 1:
+        return stopping.asked()
+    if step % AGREE_EVERY:
+        return False
+    return least(-float(stopping.asked())) < 0
 
 
 def train_to_end(
     saved: Checkpoints,
-    batches: Callable[[int], Iterable[Batch]],
+    batches: Iterable[Batch],
     losses: Callable[[Batch], tuple[Tensor, Tensor]],
+    names_of: Callable[[int], Sequence[str]],
     *,
     names: tuple[str, ...],
     steps: int,
     what: str,
 ) -> Rows:
-    """Train from the last checkpoint on, if there is one, to the last step.
+    """Train to the last step, with about fifty rows of log; arguments and errors as above.
 
-    Args:
-        saved: the checkpoints of a learner.
-        batches: from the number of steps done to the batches that are left.
-        losses: as in `fit`.
-        names: of what `losses` has logged.
-        steps: of the whole training.
-        what: name of the progress bar.
+    The state at the end is kept until `saved.clear`: what follows may be stopped, too.
 
     Returns:
-        about fifty rows of step and named means.
+        rows of step and named means.
     """
-    done, rows = saved.resume()
-    shown = track(fit(saved.learner, batches(done), losses), what, steps - done)
-    for step, means in enumerate(logged(shown, names, max(1, steps // 50)), start=done + 1):
+    if saved.done == steps:
+        return saved.rows
+    every = max(1, steps // 50)
+    trained = train_steps(
+        saved, batches, losses, names_of, names=names, steps=steps, every=every, what=what
+    )
+    for step, means in trained:
         if means:
-            rows.append({"step": step, **means})
-            saved.offer(step, rows)
-    saved.clear()
-    return rows
-
-
-def prepare(network: nn.Module, engine: Engine, batch_size: int) -> Forward:
-    """Move a network to this process's device, ready to train.
-
-    Args:
-        network: changed in place: channels last, in training mode.
-        engine: precision, and whether to compile.
-        batch_size: images of the whole batch.
-
-    Returns:
-        the network's forward pass to train with: compiled, under autocast and with gradients
-        averaged over the processes as far as asked for; its output is float32.
-    """
-    device = pick_device()
-    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    for module in network.modules():
-        if isinstance(module, Dropout):
-            module.batch_size = batch_size
-    forward: nn.Module = network
-    if engine.compile and compiler_works(device):
-        forward = torch.compile(network)  # type: ignore[assignment]
-    if world().size > 1:
-        forward = DistributedDataParallel(forward, gradient_as_bucket_view=True)
-    return precisely(forward, engine)
-
-
-def precisely(forward: Forward, engine: Engine) -> Forward:
-    """A forward pass, under autocast as far as `engine` asks for it; its output is float32."""
-    device = pick_device()
-    half = engine.precision == "bf16" and bf16_works(device)
-
-    def precise(*inputs: object) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
-            output: Tensor = forward(*inputs)
-        return output.float()
-
-    return precise
-
-
-def share_of(key: str, size: int) -> int:
-    """How many of `size` images this process takes.
-
-    Raises:
-        UserError: there are more processes than images; the message names the params `key`.
-    """
-    here = world()
-    if size < here.size:
-        raise UserError(f"{key}: {size} images for {here.size} processes; raise it or use fewer")
-    return len(range(here.rank, size, here.size))
-
-
-def compiler_works(device: torch.device) -> bool:
-    """Whether torch.compile has its compiler here; says so once where it has not."""
-    try:
-        torch.compile(lambda values: values.sin() + 1)(torch.ones(8, device=device))
-    except Exception as error:
-        # Whatever a toolchain can lack: a C++ compiler, Triton, headers, a writable cache.
-        say_once(f"engine.compile: no compiler works here ({type(error).__name__}), left out")
-        return False
-    return True
-
-
-def bf16_works(device: torch.device) -> bool:
-    """Whether the device multiplies in bfloat16; says so once where it does not."""
-    if device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False):
-        return True
-    say_once("engine.precision: this GPU has no bfloat16, float32 is used")
-    return False
-
-
-def say_once(message: str) -> None:
-    """Tell what is done otherwise than asked for: one process, one time."""
-    if world().leads:
-        warnings.warn(message, stacklevel=1)
+            saved.rows.append({"step": step, **means})
+    saved.save(steps)
+    return saved.rows

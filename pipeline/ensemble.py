@@ -4,6 +4,7 @@ Shape legend: B batch, C classes, H W image, L weights of the average.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from torch import Tensor
 
 from pipeline.distributed import total_array, world
 from pipeline.evaluate import Segmenter, predict_logits, scored_batches
+from pipeline.kept import claim, release, walk, work_folder
+from pipeline.keys import key_of
 from pipeline.manifest import Manifest
 from pipeline.metrics import Counts, confusion_matrix, mean_and_sd, summarise
 from pipeline.params import Params
 from pipeline.plan import read_plans
 from pipeline.results import write_csv, write_results
-from pipeline.score import load_trained
+from pipeline.score import load_trained, trained_file
 from pipeline.variants import PAPERS_LAMBDA
 
 LAMBDAS = tuple(step / 10 for step in range(11))
@@ -40,31 +43,39 @@ def evaluate_ensemble(
     Returns:
         the content of metrics.json; empty in processes that do not lead.
     """
-    plans = read_plans(split, [other, STRONG])
+    plans, name = read_plans(split, [other, STRONG]), f"ensemble-{other}"
+    files = [trained_file(plan, s, models) for plan in plans.values() for s in params.seeds]
+    key = key_of(params, [*files, manifest.folder / "manifest.csv"], plans=plans)
+    claim(name, key)
     by_seed = []
     for seed in params.seeds:
-        networks = {
-            name: load_trained(params, manifest, plan, seed, models) for name, plan in plans.items()
-        }
+        weighs, strong = (load_trained(params, manifest, p, seed, models) for p in plans.values())
         what = f"ensemble: {other} and {STRONG}, seed {seed}"
-        batch_size = params.evaluate.batch_size
-        by_seed.append(
-            average_confusions(networks[other], networks[STRONG], manifest, batch_size, what)
-        )
+        kept = work_folder(name, key) / f"seed-{seed}"
+        size = params.evaluate.batch_size
+        by_seed.append(average_confusions(weighs, strong, manifest, size, what, kept))
     if not world().leads:
         return {}
     write_csv(folder / "lambda.csv", ["lambda", "miou", "miou_sd"], lambda_rows(by_seed))
     shown = [confusions[LAMBDAS.index(PAPERS_LAMBDA)] for confusions in by_seed]
-    return write_results(folder, manifest.classes, params.seeds, shown)
+    metrics = write_results(folder, manifest.classes, params.seeds, shown)
+    release(name, key)
+    return metrics
 
 
 def average_confusions(
-    other: Segmenter, strong: Segmenter, manifest: Manifest, batch_size: int, what: str | None
+    other: Segmenter,
+    strong: Segmenter,
+    manifest: Manifest,
+    batch_size: int,
+    what: str | None = None,
+    kept: Path | None = None,
 ) -> Counts:
-    """Confusion matrices (L, C, C+1) over val, one a lambda."""
+    """Confusion matrices (L, C, C+1) over val, one a lambda; arguments as in `confusion_of`."""
     classes = len(manifest.classes)
     totals = np.zeros((len(LAMBDAS), classes, classes + 1), dtype=np.int64)
-    for _, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, what):
+    through = partial(walk, folder=kept, arrays={"confusions": totals}, what=what)
+    for _, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through):
         p_other, p_strong = (
             predict_logits(network, images_B3HW).softmax(dim=1) for network in (other, strong)
         )

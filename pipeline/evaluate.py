@@ -3,7 +3,8 @@
 Shape legend: B batch, C classes, H W image, h w grid.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,10 +17,12 @@ from pipeline.augment import image_tensor, mask_tensor, normalise, stack_images
 from pipeline.backbones import Backbone
 from pipeline.distributed import total_array, world
 from pipeline.images import read_image, read_mask, write_mask
-from pipeline.manifest import Manifest, Row
+from pipeline.kept import walk
+from pipeline.manifest import ClassList, Manifest, Row
 from pipeline.metrics import Counts, confusion_matrix
 from pipeline.network import upsample
-from pipeline.progress import track
+
+Through = Callable[[Sequence[list[Row]]], Iterator[list[Row]]]
 
 
 class Segmenter(Protocol):
@@ -65,6 +68,7 @@ def confusion_of(
     batch_size: int,
     predictions: Path | None = None,
     what: str | None = None,
+    kept: Path | None = None,
 ) -> Counts:
     """Confusion matrix (C, C+1) over val, in inference mode; each process scores its share.
 
@@ -74,34 +78,36 @@ def confusion_of(
         batch_size: images of one size that go through the network together.
         predictions: folder for palette PNGs, or None.
         what: name of the progress bar, or None for no bar.
+        kept: folder for the counts so far, from which a run that was stopped goes on, or None.
     """
     network.eval()
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
-    for rows, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, what):
+    through = partial(walk, folder=kept, arrays={"confusion": total}, what=what)
+    for rows, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through):
         predicted_BHW = predict_batch(network, images_B3HW).to(torch.uint8).cpu()
         total += confusion_matrix(truth_BHW, predicted_BHW, classes)
         if predictions is not None:
-            for row, mask_HW in zip(rows, predicted_BHW.numpy(), strict=True):
-                write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
+            write_masks(rows, predicted_BHW, manifest.classes, predictions)
     return total_array(total)
 
 
-def scored_batches(
-    manifest: Manifest, batch_size: int, what: str | None = None
-) -> Iterator[tuple[list[Row], Tensor, Tensor]]:
-    """This process's share of the val images that have a mask.
+def write_masks(rows: list[Row], masks_BHW: Tensor, classes: ClassList, folder: Path) -> None:
+    """Write predictions as `folder`/<id>.png."""
+    for row, mask_HW in zip(rows, masks_BHW.numpy(), strict=True):
+        write_mask(folder / f"{row.id}.png", mask_HW, classes)
 
-    Args:
-        manifest: the data set.
-        batch_size: images of one size in a batch.
-        what: name of the progress bar, or None for no bar.
+
+def scored_batches(
+    manifest: Manifest, batch_size: int, through: Through
+) -> Iterator[tuple[list[Row], Tensor, Tensor]]:
+    """This process's share of the val images that have a mask; arguments as below.
 
     Yields:
         rows, their images (B, 3, H, W) and true masks (B, H, W), as bytes.
     """
     scored = [row for row in manifest.of("val") if row.mask]
-    for rows, images_B3HW in image_batches(manifest, scored, batch_size, what):
+    for rows, images_B3HW in image_batches(manifest, scored, batch_size, through):
         truth = [
             mask_tensor(read_mask(manifest.path(row.mask), len(manifest.classes))) for row in rows
         ]
@@ -109,14 +115,20 @@ def scored_batches(
 
 
 def image_batches(
-    manifest: Manifest, rows: list[Row], batch_size: int, what: str | None = None
+    manifest: Manifest, rows: list[Row], batch_size: int, through: Through = iter
 ) -> Iterator[tuple[list[Row], Tensor]]:
-    """This process's share of some images, in batches of one size; arguments as above.
+    """This process's share of some images, in batches of one size.
+
+    Args:
+        manifest: the data set.
+        rows: the images.
+        batch_size: images of one size in a batch.
+        through: how the batches' rows are gone through: with a progress bar, from where another
+            run was stopped, or just so.
 
     Yields:
         rows, and their images (B, 3, H, W) as bytes.
     """
-    parts = world().share(list(same_size_batches(rows, batch_size)))
-    for part in track(parts, what) if what else parts:
+    for part in through(world().share(list(same_size_batches(rows, batch_size)))):
         images = [image_tensor(read_image(manifest.path(row.image))) for row in part]
         yield part, stack_images(images)

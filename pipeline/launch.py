@@ -11,6 +11,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from pipeline.errors import LostProcessesError, UserError
+from pipeline.stopping import StoppedError
 
 
 def launch(module: str, arguments: list[str], processes: int) -> None:
@@ -21,6 +22,7 @@ def launch(module: str, arguments: list[str], processes: int) -> None:
 
     Raises:
         UserError: a process failed; the message says which and why.
+        StoppedError: this process was asked to stop, and stopped the others.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we say it shorter
@@ -39,7 +41,7 @@ def launch(module: str, arguments: list[str], processes: int) -> None:
     except ChildFailedError as error:
         raise UserError(explain(root_cause(error), processes)) from None
     except SignalException as error:
-        raise UserError(f"stopped by {error.sigval.name}, and all processes with it") from None
+        raise StoppedError(error.sigval) from None
 
 
 def usable_cores() -> int:

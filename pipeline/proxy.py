@@ -18,12 +18,14 @@ from pipeline.device import pick_device
 from pipeline.distributed import wait_for_all, world
 from pipeline.dsrg import DsrgNet, build_dsrg
 from pipeline.images import read_image, write_mask
+from pipeline.kept import kept_folder, walk
+from pipeline.keys import key_of
 from pipeline.lattice import lattice_crf
 from pipeline.manifest import Manifest
 from pipeline.network import upsample
 from pipeline.params import Params
 from pipeline.plan import confidence_path, proxy_path
-from pipeline.progress import track
+from pipeline.quality import measure
 from pipeline.start import load_network
 
 LEAST = 1e-5  # DSRG clips probabilities here before the logarithm
@@ -36,14 +38,37 @@ def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
     return network
 
 
-def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: Path) -> int:
+def make_proxies(
+    params: Params, manifest: Manifest, *, dsrg: Path, seeds: Path, folder: Path
+) -> dict[str, float]:
+    """Write masks, confidence and how good they are into `folder`, in one piece.
+
+    A run that was stopped goes on where it was.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set.
+        dsrg: data/dsrg.
+        seeds: data/seeds.
+        folder: data/proxy.
+
+    Returns:
+        what `quality.measure` returns.
+    """
+    network = load_dsrg(params, manifest, dsrg)
+    files = [dsrg / "network.safetensors", seeds / "seeds.npy", manifest.folder / "manifest.csv"]
+    with kept_folder(folder, "proxy", key_of(params, files)) as part:
+        write_proxies(params, manifest, network, part, part.with_name("masks"))
+        return measure(params, manifest, part, seeds, part.with_name("quality"))
+
+
+def write_proxies(
+    params: Params, manifest: Manifest, network: DsrgNet, folder: Path, kept: Path | None = None
+) -> None:
     """Write a palette PNG of every strong and weak image into `folder`/masks.
 
     How sure it is of each pixel goes into `folder`/confidence. Each process writes its share, and
-    returns when those of all are written.
-
-    Returns:
-        number of masks all processes write.
+    returns when those of all are written. `kept` is where it notes how far it is, if anywhere.
     """
     device = pick_device()
     network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -52,7 +77,7 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
     rows = manifest.train()
     for path_of in (proxy_path, confidence_path):
         path_of("", folder).parent.mkdir(parents=True, exist_ok=True)
-    for row in track(world().share(rows), "proxy: masks"):
+    for row in walk(world().share(rows), kept, {}, "proxy: masks"):
         image_3HW = image_tensor(read_image(manifest.path(row.image))).to(device)
         warped = [warp(image_3HW, side) for side in sides]
         logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))
@@ -61,7 +86,6 @@ def write_proxies(params: Params, manifest: Manifest, network: DsrgNet, folder: 
         write_mask(proxy_path(row.id, folder), mask_HW, manifest.classes)
         write_confidence(confidence_path(row.id, folder), crf_confidence(q_THW))
     wait_for_all()
-    return len(rows)
 
 
 @torch.inference_mode()

@@ -6,11 +6,13 @@ Shape legend: C classes, H W image, S S warped image, h w grid.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -20,12 +22,12 @@ from pipeline.cam import CamNet, cam_mask
 from pipeline.device import pick_device
 from pipeline.distributed import total_array, world
 from pipeline.images import read_mask
+from pipeline.kept import walk
 from pipeline.manifest import Manifest
 from pipeline.metrics import Counts, class_iou, confusion_matrix, image_iou
 from pipeline.network import downsample, upsample
 from pipeline.params import Params
 from pipeline.plan import proxy_path
-from pipeline.progress import track
 from pipeline.results import write_csv
 from pipeline.seeds import load_classifier, read_seeds
 from pipeline.tagged import TaggedImages
@@ -35,7 +37,9 @@ PER_IMAGE = ["id", "proxy_iou"]
 PER_CLASS = ["class", "seed_precision", "seed_coverage", "cam_iou", "proxy_iou"]
 
 
-def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> dict[str, float]:
+def measure(
+    params: Params, manifest: Manifest, folder: Path, seeds: Path, kept: Path | None = None
+) -> dict[str, float]:
     """Write quality.json, quality.csv and images.csv into `folder`; each process its share.
 
     Args:
@@ -43,34 +47,15 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
         manifest: the data set; strong and weak images that have a true mask are measured.
         folder: data/proxy, with masks/ in it.
         seeds: data/seeds.
+        kept: folder for the counts so far, from which a run that was stopped goes on, or None.
 
     Returns:
         number of images measured, then percentages: seed precision and coverage, mIoU of the
         plain CAM masks and of the proxies; only `images` (0) where no image has a true mask.
     """
-    rows, classes = manifest.train(), len(manifest.classes)
+    rows = manifest.train()
     known = [i for i, row in enumerate(rows) if row.mask]
-    totals = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
-    iou_N = np.zeros(len(rows))
-    seeds_Nhw = read_seeds(seeds, manifest)
-    network = load_classifier(params, classes, seeds)
-    for i, maps_Chw in _cam_maps(params, manifest, network, known):
-        truth = read_mask(manifest.path(rows[i].mask), classes)
-        proxy = read_mask(proxy_path(rows[i].id, folder), classes)
-        cam_HW = cam_mask(upsample_map(maps_Chw, truth, params, network), rows[i].tags,
-                          params.cam.foreground)  # fmt: skip
-        true_HW = mask_tensor(truth)
-        seeds_hw = torch.from_numpy(np.array(seeds_Nhw[i]))
-        pairs = {
-            "seed": (on_grid(truth, seeds_hw, params, network), seeds_hw),
-            "cam": (true_HW, cam_HW.cpu()),
-            "proxy": (true_HW, mask_tensor(proxy)),
-        }
-        for kind, (true, given) in pairs.items():
-            totals[kind] += confusion_matrix(true, given, classes)
-        iou_N[i] = image_iou(*pairs["proxy"], classes)
-    iou_N = total_array(iou_N)
-    totals = {kind: total_array(counts) for kind, counts in totals.items()}
+    totals, iou_N = count(params, manifest, known, folder, seeds, kept)
     summary: dict[str, float] = {"images": len(known)}
     if known:
         summary |= _summary(totals)
@@ -80,6 +65,38 @@ def measure(params: Params, manifest: Manifest, folder: Path, seeds: Path) -> di
         write_csv(folder / "images.csv", PER_IMAGE, images)
         _write_summary(folder, summary)
     return summary
+
+
+def count(
+    params: Params,
+    manifest: Manifest,
+    known: list[int],
+    folder: Path,
+    seeds: Path,
+    kept: Path | None,
+) -> tuple[dict[str, Counts], NDArray[np.float64]]:
+    """Confusion matrices (C, C+1) of seeds, CAM masks and proxies, and each proxy's IoU (N,)."""
+    rows, classes = manifest.train(), len(manifest.classes)
+    arrays = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
+    iou_N = np.zeros(len(rows))
+    seeds_Nhw, network = read_seeds(seeds, manifest), load_classifier(params, classes, seeds)
+    through = partial(walk, folder=kept, arrays={**arrays, "iou": iou_N}, what="proxy: measure")
+    for part in _cam_maps(params, manifest, network, known, through):
+        for i, maps_Chw in part:
+            truth = read_mask(manifest.path(rows[i].mask), classes)
+            proxy = read_mask(proxy_path(rows[i].id, folder), classes)
+            whole_CHW = upsample_map(maps_Chw, truth, params, network)
+            cam_HW = cam_mask(whole_CHW, rows[i].tags, params.cam.foreground)
+            true_HW, seeds_hw = mask_tensor(truth), torch.from_numpy(np.array(seeds_Nhw[i]))
+            pairs = {
+                "seed": (on_grid(truth, seeds_hw, params, network), seeds_hw),
+                "cam": (true_HW, cam_HW.cpu()),
+                "proxy": (true_HW, mask_tensor(proxy)),
+            }
+            for kind, (true, given) in pairs.items():
+                arrays[kind] += confusion_matrix(true, given, classes)
+            iou_N[i] = image_iou(*pairs["proxy"], classes)
+    return {kind: total_array(counts) for kind, counts in arrays.items()}, total_array(iou_N)
 
 
 def _write_summary(folder: Path, summary: dict[str, float]) -> None:
@@ -104,18 +121,22 @@ def on_grid(truth: Image.Image, seeds_hw: Tensor, params: Params, network: CamNe
 
 
 def _cam_maps(
-    params: Params, manifest: Manifest, network: CamNet, known: list[int]
-) -> Iterator[tuple[int, Tensor]]:
-    """Index and class activation maps (C-1, h, w) of this process's known training images."""
+    params: Params,
+    manifest: Manifest,
+    network: CamNet,
+    known: list[int],
+    through: Callable[[Sequence[int]], Iterator[int]],
+) -> Iterator[list[tuple[int, Tensor]]]:
+    """Index and class activation maps (C-1, h, w) of this process's known images, in batches."""
     device, size = pick_device(), params.cam.optimiser.batch_size
     network = network.to(device).eval()
     images = TaggedImages(manifest, manifest.train(), params.cam.image_size)
-    for first in track(world().share(range(0, len(known), size)), "proxy: measure"):
+    for first in through(world().share(range(0, len(known), size))):
         part = known[first : first + size]
         batch = stack_images([images.warped(i) for i in part]).to(device)
         with torch.inference_mode():
             maps_BChw = network.maps(normalise(batch))
-        yield from zip(part, maps_BChw, strict=True)
+        yield list(zip(part, maps_BChw, strict=True))
 
 
 def seed_precision(confusion: Counts) -> Counts:

@@ -6,9 +6,13 @@ import torch
 
 from pipeline.build import build_network
 from pipeline.device import pick_device
-from pipeline.distributed import shared_folder, world
+from pipeline.distributed import world
+from pipeline.errors import need
 from pipeline.evaluate import confusion_of
+from pipeline.kept import kept_folder
+from pipeline.keys import key_of
 from pipeline.manifest import Manifest
+from pipeline.metrics import Counts
 from pipeline.network import DualBranchNet
 from pipeline.params import Params
 from pipeline.plan import Plan
@@ -42,19 +46,45 @@ def evaluate_variant(
     Returns:
         the content of metrics.json; empty in processes that do not lead.
     """
-    confusions = []
-    with shared_folder(predictions) as part:
-        for seed in params.seeds:
-            network = load_trained(params, manifest, plan, seed, models)
-            what = f"evaluate: {plan.variant} seed {seed}"
-            kept = part if seed == params.seeds[0] else None
-            batch_size = params.evaluate.batch_size
-            confusions.append(confusion_of(network, manifest, batch_size, kept, what))
-            if kept is not None and params.dataset == "voc":
-                write_submission(network, manifest, batch_size, kept, f"test: {plan.variant}")
-    if not world().leads:
-        return {}
-    return write_results(folder, manifest.classes, params.seeds, confusions)
+    files = [trained_file(plan, seed, models) for seed in params.seeds]
+    key = key_of(params, [*files, manifest.folder / "manifest.csv"], plan=plan)
+    with kept_folder(predictions, f"evaluate-{plan.variant}", key) as part:
+        confusions = [
+            score_seed(params, manifest, plan, seed, models, part) for seed in params.seeds
+        ]
+        if not world().leads:
+            return {}
+        return write_results(folder, manifest.classes, params.seeds, confusions)
+
+
+def score_seed(
+    params: Params, manifest: Manifest, plan: Plan, seed: int, models: Path, part: Path
+) -> Counts:
+    """One network's confusion matrix; of the first seed's also the predictions, in `part`."""
+    network = load_trained(params, manifest, plan, seed, models)
+    batch_size, first = params.evaluate.batch_size, seed == params.seeds[0]
+    confusion = confusion_of(
+        network,
+        manifest,
+        batch_size,
+        part if first else None,
+        f"evaluate: {plan.variant} seed {seed}",
+        kept=part.with_name(f"seed-{seed}"),
+    )
+    if first and params.dataset == "voc":
+        kept = part.with_name("test")
+        write_submission(network, manifest, batch_size, part, f"test: {plan.variant}", kept)
+    return confusion
+
+
+def trained_file(plan: Plan, seed: int, models: Path) -> Path:
+    """Where stage train left a network.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = models / plan.variant / str(seed) / "network.safetensors"
+    return need(path, f"train {plan.variant} {seed}")
 
 
 def load_trained(
@@ -66,7 +96,6 @@ def load_trained(
         UserError: its file is missing or belongs to another architecture.
     """
     network = build_network(params, plan, len(manifest.classes), "none")
-    path = models / plan.variant / str(seed) / "network.safetensors"
-    load_network(network, path, f"train {plan.variant} {seed}")
+    load_network(network, trained_file(plan, seed, models), f"train {plan.variant} {seed}")
     network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval()

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.augment import View, normalise, stack_images
@@ -19,19 +18,21 @@ from pipeline.cam import (
     maps_and_saliency,
     place_seeds,
 )
-from pipeline.checkpoint import Checkpoints, Learner, key_of
+from pipeline.checkpoint import Checkpoints, Learner
 from pipeline.device import pick_device, seed_everything
 from pipeline.distributed import total_array, world
-from pipeline.engine import prepare, share_of, train_to_end
+from pipeline.engine import train_to_end
 from pipeline.errors import UserError, need
+from pipeline.forward import prepare, share_of
 from pipeline.growing import UNSEEDED
 from pipeline.history import write_history
+from pipeline.kept import kept_folder, walk
+from pipeline.keys import Key, key_of
 from pipeline.manifest import Manifest
 from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Cam, Params
 from pipeline.paths import resolve_user_path
-from pipeline.progress import track
-from pipeline.start import CLASSIFIER, load_network, plain_state
+from pipeline.start import CLASSIFIER, load_network, start_files, store_network
 from pipeline.tagged import Tagged, TaggedImages
 
 
@@ -39,17 +40,21 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
     """Train, place seeds, and write classifier.safetensors, seeds.npy and history.csv.
 
     seeds.npy is (N, h, w) bytes, one entry for each strong and weak row in manifest order.
+    A run that was stopped goes on where it was, training or placing.
 
     Returns:
         share of pixels seeded (percent) and the classifier's accuracy over its last batches.
     """
     seed_everything(params.seed, 1)
-    network, rows = train_classifier(params, manifest)
-    seeds_Nhw = seed_all(network, params.cam, manifest)
-    if world().leads:
-        save_file(plain_state(network), folder / CLASSIFIER)
-        write_history(folder / "history.csv", rows)
-        np.save(folder / "seeds.npy", seeds_Nhw)
+    start = [] if params.backbone_weights == "classifier" else start_files(params)
+    key = key_of(params, [*start, manifest.folder / "manifest.csv"])
+    with kept_folder(folder, "seeds", key) as part:
+        network, rows = train_classifier(params, manifest, key)
+        seeds_Nhw = seed_all(network, params.cam, manifest, part.with_name("placing"))
+        if world().leads:
+            store_network(network, part / CLASSIFIER)
+            write_history(part / "history.csv", rows)
+            np.save(part / "seeds.npy", seeds_Nhw)
     last = rows[-max(1, len(rows) // 5) :]
     return {
         "seeded": 100.0 * float((seeds_Nhw != UNSEEDED).mean()),
@@ -57,7 +62,9 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
     }
 
 
-def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[dict[str, float]]]:
+def train_classifier(
+    params: Params, manifest: Manifest, key: Key
+) -> tuple[CamNet, list[dict[str, float]]]:
     """The classification network, trained on the sigmoid cross entropy of each class's tag."""
     cam = params.cam
     start = params.backbone_weights if params.backbone_weights != "classifier" else "none"
@@ -68,10 +75,12 @@ def train_classifier(params: Params, manifest: Manifest) -> tuple[CamNet, list[d
     learner = Learner(network, optimiser, caffe_schedule(optimiser, cam.optimiser))
     view = View(cam.image_size, cam.scale_min, cam.scale_max)
     images = TaggedImages(manifest, manifest.train(), cam.image_size, view=view)
+    saved = Checkpoints("seeds", key, learner)
     rows = train_to_end(
-        Checkpoints("seeds", key_of(params, [manifest.folder / "manifest.csv"]), learner),
-        images.batches(cam.optimiser, seed=params.seed, workers=params.engine.workers),
+        saved,
+        images.batches(cam.optimiser, params.seed, saved.done, params.engine.workers),
         losses,
+        lambda step: images.names_of(cam.optimiser, params.seed, step),
         names=("loss", "tag_accuracy"),
         steps=cam.optimiser.iterations,
         what="seeds: classify",
@@ -126,8 +135,13 @@ def read_seeds(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
     return seeds_Nhw
 
 
-def seed_all(network: CamNet, cam: Cam, manifest: Manifest) -> NDArray[np.uint8]:
-    """Seeds of every strong and weak image, (N, h, w); each process places those of its share."""
+def seed_all(
+    network: CamNet, cam: Cam, manifest: Manifest, kept: Path | None = None
+) -> NDArray[np.uint8]:
+    """Seeds of every strong and weak image, (N, h, w); each process places those of its share.
+
+    What was placed is noted in `kept` now and then, if anywhere, for a run that is stopped.
+    """
     device = pick_device()
     rows = manifest.train()
     images = TaggedImages(manifest, rows, cam.image_size)
@@ -135,7 +149,8 @@ def seed_all(network: CamNet, cam: Cam, manifest: Manifest) -> NDArray[np.uint8]
     side = -(-cam.image_size // stride)
     seeds_Nhw = np.zeros((len(rows), side, side), dtype=np.uint8)
     size = cam.optimiser.batch_size
-    for first in track(world().share(range(0, len(rows), size)), "seeds: place"):
+    firsts = world().share(range(0, len(rows), size))
+    for first in walk(firsts, kept, {"seeds": seeds_Nhw}, "seeds: place"):
         part = range(first, min(first + size, len(rows)))
         batch = stack_images([images.warped(i) for i in part]).to(device)
         maps, saliency = maps_and_saliency(network, normalise(batch))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError, need
@@ -33,6 +33,15 @@ def start_files(params: Params) -> list[Path]:
 def plain_state(network: nn.Module) -> dict[str, Tensor]:
     """A network's tensors on the CPU in row-major order, as safetensors stores them."""
     return {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+
+
+def store_network(network: nn.Module, path: Path) -> None:
+    """Write a network's tensors; safetensors' own writer tells of a full disk in a way of its own.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    path.write_bytes(save(plain_state(network)))
 
 
 def load_network(network: nn.Module, path: Path, stage: str) -> None:

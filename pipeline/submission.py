@@ -7,13 +7,15 @@ images get into the manifest by a test.txt in the user's devkit (pipeline.datase
 import gzip
 import shutil
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from pipeline.atomic import whole_file
 from pipeline.distributed import wait_for_all, world
-from pipeline.evaluate import image_batches, predict_batch
-from pipeline.images import write_mask
+from pipeline.evaluate import image_batches, predict_batch, write_masks
+from pipeline.kept import walk
 from pipeline.manifest import Manifest, Row
 from pipeline.network import DualBranchNet
 
@@ -29,7 +31,12 @@ def unscored(manifest: Manifest) -> list[Row]:
 
 
 def write_submission(
-    network: DualBranchNet, manifest: Manifest, batch_size: int, folder: Path, what: str
+    network: DualBranchNet,
+    manifest: Manifest,
+    batch_size: int,
+    folder: Path,
+    what: str,
+    kept: Path | None = None,
 ) -> None:
     """Predict the test images and write `folder/submission.tar.gz`; nothing where there are none.
 
@@ -40,22 +47,25 @@ def write_submission(
         network: any trained network; it is left in eval mode.
         manifest: the data set.
         batch_size: images of one size that go through the network together.
-        folder: a temporary folder that all processes see, such as `shared_folder` gives.
+        folder: a temporary folder that all processes see, such as `kept_folder` gives.
         what: name of the progress bar.
+        kept: folder for how far it is, from which a run that was stopped goes on, or None.
 
     Raises:
         UserError: an image cannot be read.
     """
     rows = unscored(manifest)
-    if not rows:
+    if not rows or (folder / ARCHIVE).exists():
         return
     masks = folder / "test"
     masks.mkdir(exist_ok=True)
-    predict_masks(network, manifest, rows, batch_size, masks, what)
+    predict_masks(network, manifest, rows, batch_size, masks, what, kept)
     wait_for_all()
     if world().leads:
-        pack(masks, folder / ARCHIVE)
-        shutil.rmtree(masks)
+        with whole_file(folder / ARCHIVE) as part:
+            pack(masks, part)
+    wait_for_all()
+    shutil.rmtree(masks, ignore_errors=True)
 
 
 def predict_masks(
@@ -65,13 +75,14 @@ def predict_masks(
     batch_size: int,
     folder: Path,
     what: str,
+    kept: Path | None = None,
 ) -> None:
     """Write this process's share of the masks as palette PNGs, each as soon as it is known."""
     network.eval()
-    for part, images_B3HW in image_batches(manifest, rows, batch_size, what):
+    through = partial(walk, folder=kept, arrays={}, what=what)
+    for part, images_B3HW in image_batches(manifest, rows, batch_size, through):
         predicted_BHW = predict_batch(network, images_B3HW).to(torch.uint8).cpu()
-        for row, mask_HW in zip(part, predicted_BHW.numpy(), strict=True):
-            write_mask(folder / f"{row.id}.png", mask_HW, manifest.classes)
+        write_masks(part, predicted_BHW, manifest.classes, folder)
 
 
 def pack(masks: Path, archive: Path) -> None:

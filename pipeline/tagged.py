@@ -1,6 +1,6 @@
 """Training images with their tags, warped to one square size, for the networks of DSRG."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -61,25 +61,26 @@ class TaggedImages(Dataset[Tagged]):
         return image
 
     def batches(
-        self, optimiser: Optimiser, *, seed: int, workers: int = 0
-    ) -> Callable[[int], Iterator[Tagged]]:
+        self, optimiser: Optimiser, seed: int, done: int = 0, workers: int = 0
+    ) -> Iterator[Tagged]:
         """Random training batches, the same for the same seed.
 
         Args:
             optimiser: how many steps, of how many images.
             seed: of order and views.
+            done: how many batches are left out at the start.
             workers: processes that decode.
-
-        Returns:
-            function from the number of steps done to the batches that are left.
         """
+        plan = self._plan(optimiser, seed, done, optimiser.iterations)
+        yield from loader(self, plan, workers, collate)
 
-        def after(done: int) -> Iterator[Tagged]:
-            sizes, steps = [optimiser.batch_size], optimiser.iterations
-            plan = BatchPlan([len(self.rows)], sizes, steps, seed, done=done)
-            yield from loader(self, plan, workers, collate)
+    def names_of(self, optimiser: Optimiser, seed: int, step: int) -> list[str]:
+        """The ids of this process's images in the batch of a step, counted from 1."""
+        (items,) = self._plan(optimiser, seed, step - 1, step)
+        return [self.rows[item.index].id for item in items]
 
-        return after
+    def _plan(self, optimiser: Optimiser, seed: int, first: int, last: int) -> BatchPlan:
+        return BatchPlan([len(self.rows)], [optimiser.batch_size], last, seed, done=first)
 
 
 def collate(samples: list[Tagged]) -> Tagged:

@@ -1,5 +1,6 @@
-"""What every stage script shares: the params option, and errors a user reads in one line."""
+"""What every stage script shares: its options, and errors a user reads in one line."""
 
+import inspect
 import json
 import os
 import time
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 
 from pipeline.errors import LostProcessesError, UserError
+from pipeline.stopping import listening
+from stages.troubles import explain
 
 if TYPE_CHECKING:
     from pipeline.params import Params
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="The params file to read.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 P = ParamSpec("P")
 
@@ -27,18 +31,33 @@ def read_params(path: Path) -> "Params":
     return load_params(path)
 
 
-def stage(main: Callable[P, None]) -> Callable[P, None]:
-    """Run `main`; print what a user can mend as one message and exit with 1, not a traceback."""
+def stage(main: Callable[P, None]) -> Callable[..., None]:
+    """Run `main`; print what a user can mend as one message and exit with 1, not a traceback.
+
+    Adds the option --debug, with which the traceback comes, too.
+    """
 
     @wraps(main)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        debug = kwargs.pop("debug", False)
         try:
-            main(*args, **kwargs)
-        except UserError as error:
-            if not isinstance(error, LostProcessesError) and not leave_word(str(error)):
-                typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(error.exit_code) from None
+            with listening():
+                main(*args, **kwargs)
+        except Exception as error:
+            known = error if isinstance(error, UserError) else explain(error)
+            if debug or known is None:
+                raise
+            if not isinstance(known, LostProcessesError) and not leave_word(str(known)):
+                typer.echo(f"error: {known}", err=True)
+            raise typer.Exit(known.exit_code) from None
 
+    option = inspect.Parameter(
+        "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
+    )
+    signature = inspect.signature(main)
+    parameters = [*signature.parameters.values(), option]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {**main.__annotations__, "debug": Debug}
     return run
 
 

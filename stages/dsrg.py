@@ -12,7 +12,6 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     """Seeded region growing inside the training loop of a segmentation network."""
     params = read_params(params_file)
 
-    from pipeline.distributed import shared_folder
     from pipeline.dsrg import train_dsrg
     from pipeline.manifest import open_manifest
     from pipeline.record import write_record
@@ -20,8 +19,7 @@ def main(params_file: ParamsFile = PARAMS) -> None:
 
     with start(params.engine) as world:
         manifest = open_manifest(params)
-        with shared_folder(DSRG) as folder:
-            summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), folder)
+        summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), DSRG)
         if world.leads:
             write_record(RECORDS / "dsrg.json", summary=summary)
             seeded, grown = summary["seeded"], summary["grown"]

@@ -12,14 +12,12 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     """CAM seeds of the objects and gradient-saliency seeds of the background."""
     params = read_params(params_file)
 
-    from pipeline.distributed import shared_folder
     from pipeline.manifest import open_manifest
     from pipeline.record import write_record
     from pipeline.seeds import make_seeds
 
     with start(params.engine) as world:
-        with shared_folder(SEEDS) as folder:
-            summary = make_seeds(params, open_manifest(params), folder)
+        summary = make_seeds(params, open_manifest(params), SEEDS)
         if world.leads:
             write_record(RECORDS / "seeds.json", summary=summary)
             right, seeded = summary["tag_accuracy"], summary["seeded"]

@@ -68,17 +68,18 @@ def small_params(**changes: Any) -> Params:
     return Params.model_validate(put(put(raw_values(), SMALL), changes))
 
 
-def one_process_late(module: str, stage: str, rank: int, seconds: float) -> str:
-    """A script that runs a stage whose `module` writes masks slowly in one of several processes."""
+def late(module: str, function: str, stage: str, seconds: float, rank: int = 0) -> str:
+    """A script that runs a stage one of whose processes sleeps before each call of a function."""
     return f"""
-import os, runpy, time
+import os, runpy, sys, time
 import pipeline.{module} as module
 
-write = module.write_mask
+real = module.{function}
 def slowly(*arguments):
-    time.sleep({seconds} * (os.environ["RANK"] == "{rank}"))
-    write(*arguments)
-module.write_mask = slowly
+    time.sleep({seconds} * (os.environ.get("RANK", "0") == "{rank}"))
+    return real(*arguments)
+module.{function} = slowly
+sys.argv[0] = "stages/{stage}.py"
 runpy.run_module("stages.{stage}", run_name="__main__")
 """
 

@@ -25,7 +25,7 @@ def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(error), whole_file(target) as part:  # noqa: PT012
+    with pytest.raises(error), whole_file(target) as part:
         part.write_text("ha")
         raise error
     assert target.read_text() == "old"
@@ -60,7 +60,7 @@ def test_an_error_leaves_the_old_folder(tmp_path: Path, error: type[BaseExceptio
     target = tmp_path / "out"
     target.mkdir()
     (target / "old").write_text("old")
-    with pytest.raises(error), whole_folder(target) as part:  # noqa: PT012
+    with pytest.raises(error), whole_folder(target) as part:
         (part / "new").write_text("half")
         raise error
     assert names(target) == ["old"]

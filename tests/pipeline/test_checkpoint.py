@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline import checkpoint as module
-from pipeline.checkpoint import Checkpoints, Learner, key_of
+from pipeline import kept as module
+from pipeline.checkpoint import Checkpoints, Learner
 from pipeline.engine import train_to_end
+from pipeline.keys import Key
 from pipeline.layers import Dropout
-from tests.settings import small_params
 
 STEPS = 200
 
@@ -33,22 +33,25 @@ def learner() -> Learner:
     return Learner(network, optimiser, torch.optim.lr_scheduler.StepLR(optimiser, 70, 0.5))
 
 
-def train(kill_at: int = STEPS, key: str = "k") -> tuple[Learner, list[dict[str, float]]]:
+def train(
+    kill_at: int = STEPS, key: str = "k", hook: Callable[[int], object] = int
+) -> tuple[Learner, list[dict[str, float]]]:
     """Train on noise that depends on the step alone; die before step `kill_at`."""
     subject = learner()
-
-    def batches(done: int) -> list[int]:
-        return list(range(done, STEPS))
 
     def losses(step: int) -> tuple[Tensor, Tensor]:
         if step == kill_at:
             raise KilledError
+        hook(step)
         generator = torch.Generator().manual_seed(step)
         loss = subject.network(torch.randn(3, 2, 5, 5, generator=generator)).square().mean()
         return loss, loss[None]
 
-    saved = Checkpoints("x", key, subject)
-    return subject, train_to_end(saved, batches, losses, names=("loss",), steps=STEPS, what="x")
+    saved = Checkpoints("x", Key({"part": key}), subject)
+    left, names = range(saved.done, STEPS), lambda step: [f"image {step}"]
+    rows = train_to_end(saved, left, losses, names, names=("loss",), steps=STEPS, what="x")
+    saved.clear()
+    return subject, rows
 
 
 def kept() -> list[Path]:
@@ -107,12 +110,17 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_word(
     assert same(whole, again)
 
 
-def test_another_key_starts_afresh(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_key_starts_afresh_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KilledError):
         train(57, key="a")
+    with pytest.raises(KilledError):
+        train(57, key="b")
+    said = capsys.readouterr().err
+    assert "x: starts afresh, other than before: part (was a)" in said
+    assert "goes on" not in said
+    assert len(kept()) == 4
     train(key="b")
-    assert "goes on" not in capsys.readouterr().err
-    assert len(kept()) == 2  # those of a
+    assert kept() == []  # those of a are of no use any more
 
 
 def test_checkpoints_wait_for_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,40 +130,12 @@ def test_checkpoints_wait_for_their_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert kept() == []
 
 
-def test_the_key_follows_params_files_and_parts_but_not_processes(tmp_path: Path) -> None:
-    file = tmp_path / "a"
-    file.write_text("1")
-    key = key_of(small_params(), [file], "plan")
-    assert key == key_of(small_params(), [file], "plan")
-    for same_work in ({"engine.processes": 2}, {"engine.workers": 3}, {"report.rows": 7}):
-        assert key == key_of(small_params(**same_work), [file], "plan")
-    others = {
-        key_of(small_params(**{"train.crop": 16}), [file], "plan"),
-        key_of(small_params(**{"engine.precision": "bf16"}), [file], "plan"),
-        key_of(small_params(), [], "plan"),
-        key_of(small_params(), [file], "another plan"),
-    }
-    file.write_text("2")
-    others.add(key_of(small_params(), [file], "plan"))
-    assert len(others | {key}) == 6
-
-
-def test_what_else_is_compared_is_not_in_the_key() -> None:
-    """Another variant, seed or average beside a training must not make it start afresh."""
-    plain = key_of(small_params(), [])
-    others = {"variants": ["strong"], "ensembles": ["weak"], "seeds": [3], "neck_n": 3}
-    for change, value in {**others, "train.extras.ema_decay": 0.5, "report.rows": 9}.items():
-        assert key_of(small_params(**{change: value}), []) == plain
-    assert key_of(small_params(**{"train.crop": 24}), []) != plain
-
-
 def test_states_go_before_the_files_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill while the folder is removed leaves no state whose files are gone."""
-    saved = Checkpoints("train", "key", learner())
-    saved.saved_at = 0.0
-    saved.offer(1, [])
+    saved = Checkpoints("train", Key({}), learner())
+    saved.save(1)
     (saved.folder / "proxies").mkdir()
-    monkeypatch.setattr(shutil, "rmtree", lambda *_: None)  # killed before it begins
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # killed before it begins
     saved.clear()
     assert (saved.folder / "proxies").exists()
     assert not list(saved.folder.glob("*.pt"))

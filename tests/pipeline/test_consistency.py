@@ -19,7 +19,7 @@ from pipeline.consistency import (
     strong_copies,
 )
 from pipeline.device import rng
-from pipeline.engine import prepare
+from pipeline.forward import prepare
 from pipeline.manifest import IGNORE
 from pipeline.network import upsample
 from pipeline.sampling import Batch, Item
@@ -69,7 +69,7 @@ def test_a_probability_of_just_the_threshold_is_not_enough() -> None:
 
 def test_the_strong_branch_learns_what_the_teacher_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels are the average's, made without a graph; the copies go through the strong branch."""
-    from pipeline import train
+    from pipeline import teaching
     from pipeline.plan import make_plan
 
     params = small_params(
@@ -88,14 +88,14 @@ def test_the_strong_branch_learns_what_the_teacher_says(monkeypatch: pytest.Monk
         seen.append(labels_BHW)
         return consistency_loss(logits_BCHW, labels_BHW)
 
-    monkeypatch.setattr(train, "consistency_loss", looking)
-    monkeypatch.setattr(train, "strong_copies", lambda images, labels, _: (images, labels))
-    monkeypatch.setattr(train, "taught_loss", lambda logits, _: 0 * logits.sum())
+    monkeypatch.setattr(teaching, "consistency_loss", looking)
+    monkeypatch.setattr(teaching, "strong_copies", lambda images, labels, _: (images, labels))
+    monkeypatch.setattr(teaching, "taught_loss", lambda logits, _: 0 * logits.sum())
     images = torch.randint(0, 256, (8, 3, H, H), dtype=torch.uint8)
     masks = torch.zeros(8, H, H, dtype=torch.uint8)
     batch = Batch(images, masks, (4, 4), tuple(Item(0, 0, (slot,)) for slot in range(8)), None)
     forward = prepare(subject, params.engine, 8)
-    losses, names = train.branch_losses(forward, teacher, params, plan)
+    losses, names = teaching.branch_losses(forward, teacher, params, plan)
     losses(batch)[0].backward()
     assert names == ("loss", "consistency", "sure")
     assert graphs == [False]

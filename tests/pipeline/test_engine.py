@@ -1,32 +1,22 @@
-"""The training loop: steps, means, precision, compiling, and what is said when they are not had."""
+"""The training loop: steps, means, losses that are not finite, and stopping between two steps."""
 
-import warnings
-from typing import Any
+import math
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline import engine as module
-from pipeline.checkpoint import Learner
-from pipeline.distributed import World
-from pipeline.engine import fit, logged, prepare, share_of
+from pipeline.checkpoint import Checkpoints, Learner
+from pipeline.engine import first_bad, fit, train_to_end
 from pipeline.errors import UserError
-from pipeline.layers import Dropout
-from pipeline.params import Engine
+from pipeline.keys import Key
+from pipeline.stopping import StoppedError, listening
 
-
-def settings(**changes: Any) -> Engine:
-    values = {"processes": 1, "workers": 0, "precision": "fp32", "tf32": False, "compile": False}
-    return Engine(**{**values, **changes})
-
-
-def tiny() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
-
-
-# --- fit ----------------------------------------------------------------------------------------
+STEPS, KEY = 200, Key({"for": "a test"})
 
 
 def test_fit_is_gradient_descent_with_a_schedule() -> None:
@@ -50,71 +40,87 @@ def test_fit_is_gradient_descent_with_a_schedule() -> None:
     assert not any(row.requires_grad for row in shown)
 
 
-def test_means_come_at_every_so_manieth_step() -> None:
-    shown = [torch.tensor([float(i), 10.0 * i]) for i in range(1, 8)]
-    rows = list(logged(shown, ("a", "b"), 3))
-    assert rows == [{}, {}, {"a": 2, "b": 20}, {}, {}, {"a": 5, "b": 50}, {}]
+def train(hook: Callable[[int], Tensor | None]) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    """Train on noise; `hook` sees each step and may replace its loss."""
+    torch.manual_seed(0)
+    network = nn.Linear(3, 1)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    learner = Learner(network, optimiser, torch.optim.lr_scheduler.StepLR(optimiser, 70, 0.5))
+
+    def losses(step: int) -> tuple[Tensor, Tensor]:
+        inputs = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
+        loss = network(inputs).square().mean()
+        other = hook(step)
+        loss = loss if other is None else loss * other
+        return loss, torch.stack([loss, loss * 0 + step])
+
+    saved = Checkpoints("x", KEY, learner)
+    left = range(saved.done + 1, STEPS + 1)
+    rows = train_to_end(
+        saved,
+        left,
+        losses,
+        lambda step: [f"a{step}", f"b{step}"],
+        names=("loss", "mean"),
+        steps=STEPS,
+        what="x: train",
+    )
+    saved.clear()
+    return network.state_dict(), rows
 
 
-# --- prepare ------------------------------------------------------------------------------------
+def nothing(_: int) -> None:
+    return None
 
 
-def test_a_prepared_network_trains_channels_last_and_knows_its_batch() -> None:
-    network = nn.Sequential(tiny(), Dropout(0.5)).eval()
-    prepare(network, settings(), batch_size=6)
-    assert network.training
-    assert network[0][0].weight.is_contiguous(memory_format=torch.channels_last)
-    assert network[1].batch_size == 6
+def test_means_come_at_every_so_manieth_step(workspace: Path) -> None:
+    _, rows = train(nothing)
+    assert [row["step"] for row in rows] == list(range(4, STEPS + 1, 4))
+    assert [row["mean"] for row in rows] == [i + 2.5 for i in range(0, STEPS, 4)]
+    assert list(rows[0]) == ["step", "loss", "mean"]
 
 
-def test_bf16_rounds_the_products_and_keeps_weights_and_outputs_float32() -> None:
-    network, images = tiny(), torch.randn(2, 3, 8, 8)
-    exact = prepare(network, settings(), 2)(images)
-    rough = prepare(network, settings(precision="bf16"), 2)(images)
-    assert exact.dtype == rough.dtype == network[0].weight.dtype == torch.float32
-    assert torch.equal(exact, network(images))
-    assert not torch.equal(exact, rough)
-    torch.testing.assert_close(exact, rough, rtol=0.05, atol=0.02)
-    rough.square().sum().backward()
-    assert network[0].weight.grad.dtype == torch.float32
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("at", [1, 2, 8, 103, STEPS])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_was_asked_to_stop_ends_in_the_same_bytes(
+    at: int, sent: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, rows = train(nothing)
+    done = []
+
+    def hook(step: int) -> None:
+        done.append(step)
+        if step == at:
+            os.kill(os.getpid(), sent)
+
+    with pytest.raises(StoppedError, match=f"by {sent.name}") as stopped, listening():
+        train(hook)
+    assert stopped.value.exit_code == 128 + sent
+    assert done[-1] == at  # the step was finished, and no other begun
+    again, rows_again = train(done.append)
+    assert done[at:] == list(range(at + 1, STEPS + 1))  # and none is done twice
+    assert all(torch.equal(whole[key], again[key]) for key in whole)
+    assert rows == rows_again
+    assert f"x: goes on after step {at}" in capsys.readouterr().err
 
 
-def test_a_compiled_network_gives_the_same() -> None:
-    network, images = tiny(), torch.randn(2, 3, 8, 8)
-    if not module.compiler_works(torch.device("cpu")):
-        pytest.skip("no C++ compiler")
-    compiled = prepare(network, settings(compile=True), 2)(images)
-    torch.testing.assert_close(compiled, network(images), rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("at", [1, 103, STEPS])
+def test_a_loss_that_is_not_finite_ends_it_with_step_and_images(
+    workspace: Path, bad: float, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.kept.EVERY", 0.0)
+    with pytest.raises(UserError) as told:
+        train(lambda step: torch.tensor(bad) if step == at else None)
+    assert f"x: train: the loss is not finite at step {at}" in str(told.value)
+    assert f"a{at}, b{at}" in str(told.value)
+    whole, _ = train(nothing)  # goes on from what was good
+    assert all(value.isfinite().all() for value in whole.values())
 
 
-def test_without_a_compiler_it_says_so_and_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: object) -> object:
-        raise RuntimeError("no C++ compiler")
-
-    monkeypatch.setattr(torch, "compile", broken)
-    network, images = tiny(), torch.randn(2, 3, 8, 8)
-    with pytest.warns(UserWarning, match=r"engine.compile: no compiler works here") as seen:
-        forward = prepare(network, settings(compile=True), 2)
-    assert len(seen) == 1
-    assert torch.equal(forward(images), network(images))
-
-
-def test_without_bf16_it_says_so_and_uses_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
-    with pytest.warns(UserWarning, match="float32 is used"):
-        assert not module.bf16_works(torch.device("cuda"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert module.bf16_works(torch.device("cpu"))
-
-
-@pytest.mark.parametrize(("size", "processes", "expected"), [(8, 1, 8), (5, 2, 3), (3, 3, 1)])
-def test_shares(monkeypatch: pytest.MonkeyPatch, size: int, processes: int, expected: int) -> None:
-    monkeypatch.setattr(module, "world", lambda: World(0, processes))
-    assert share_of("train.batch_size", size) == expected
-
-
-def test_a_process_without_images_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "world", lambda: World(0, 4))
-    with pytest.raises(UserError, match=r"train.batch_size: 3 images for 4 processes"):
-        share_of("train.batch_size", 3)
+def test_the_first_bad_step_is_kept() -> None:
+    bad = torch.tensor(math.inf)
+    for step, shown in enumerate(([1.0, 2.0], [1.0, math.nan], [1.0, 1.0], [math.inf, 1.0]), 1):
+        bad = first_bad(bad, torch.tensor(shown), step)
+    assert float(bad) == 2

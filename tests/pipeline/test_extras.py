@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline import checkpoint, refresh, sampling
-from pipeline import train as module
+from pipeline import checkpoint, kept, refresh, sampling, teaching
+from pipeline import train as train_module
 from pipeline.confidence import write_confidence
 from pipeline.manifest import Manifest
 from pipeline.plan import confidence_path, make_plan
@@ -34,7 +34,7 @@ class KilledError(Exception):
 @pytest.fixture
 def proxied(ready: Manifest, monkeypatch: pytest.MonkeyPatch) -> Manifest:
     """Proxies with random confidence; a checkpoint at every step."""
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(kept, "EVERY", 0.0)
     for number, row in enumerate(ready.train()):
         path = confidence_path(row.id)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,13 +77,13 @@ def test_the_average_is_what_is_validated(
     proxied: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    real = module.confusion_of
+    real = train_module.confusion_of
 
     def looking(network: torch.nn.Module, *rest: object) -> object:
         seen.append({key: value.clone() for key, value in network.state_dict().items()})
         return real(network, *rest)
 
-    monkeypatch.setattr(module, "confusion_of", looking)
+    monkeypatch.setattr(train_module, "confusion_of", looking)
     train(proxied, "a", "dual+ema", **{"train.validations": 2})
     stored = load_file("a/network.safetensors")
     assert len(seen) == 2
@@ -105,7 +105,7 @@ def test_the_average_makes_the_proxies_anew(
         refresh.refresh_proxies(network, *rest)
 
     monkeypatch.setattr(checkpoint.Checkpoints, "__init__", looking)
-    monkeypatch.setattr(module, "refresh_proxies", refreshing)
+    monkeypatch.setattr(train_module, "refresh_proxies", refreshing)
     train(proxied, "a", "dual+ema+refresh")
     assert made_by == [learners[0].average.module]
 
@@ -207,7 +207,7 @@ def test_a_killed_training_ends_in_the_same_bytes(
 ) -> None:
     whole = train(proxied, "whole", variant)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "segmentation_loss", at_call(kill_at, module.segmentation_loss))
+        patched.setattr(teaching, "segmentation_loss", at_call(kill_at, teaching.segmentation_loss))
         with pytest.raises(KilledError):
             train(proxied, "cut", variant)
     assert list(Path("data/checkpoints").rglob("*.pt"))
@@ -233,7 +233,9 @@ def test_a_training_back_behind_its_refresh_makes_it_again(proxied: Manifest) ->
     """The checkpoints after the refresh are gone, what it wrote is not, and is not trusted."""
     whole = train(proxied, "whole", "dual+refresh")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "segmentation_loss", at_call(TURN + 3, module.segmentation_loss))
+        patched.setattr(
+            teaching, "segmentation_loss", at_call(TURN + 3, teaching.segmentation_loss)
+        )
         with pytest.raises(KilledError):
             train(proxied, "cut", "dual+refresh")
     for path in Path("data/checkpoints").rglob("*.pt"):

@@ -25,7 +25,7 @@ def test_no_rows(tmp_path: Path) -> None:
 
 
 def fill(folder: Path) -> Curves:
-    with Curves(folder) as curves:
+    with Curves(folder, []) as curves:
         curves.log(1, loss=2.0)
         curves.log(2, loss=1.0)
         curves.log(2, val_miou=30.0)
@@ -69,7 +69,7 @@ def test_without_dvclive_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_broken_run_leaves_no_table(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="broken"), Curves(tmp_path) as curves:  # noqa: PT012
+    with pytest.raises(ValueError, match="broken"), Curves(tmp_path, []) as curves:
         curves.log(1, loss=1.0)
         raise ValueError("broken")
     assert not (tmp_path / "history.csv").exists()

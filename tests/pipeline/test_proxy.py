@@ -91,7 +91,7 @@ def test_every_training_image_gets_a_mask(
     manifest: Manifest, network: DsrgNet, tmp_path: Path
 ) -> None:
     few = replace(manifest, rows=(*manifest.rows[4:8], *manifest.of("val")))
-    assert write_proxies(small_params(), few, network, tmp_path) == 4
+    write_proxies(small_params(), few, network, tmp_path)
     assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == [
         row.id for row in few.train()
     ]

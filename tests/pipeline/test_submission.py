@@ -31,7 +31,7 @@ from pipeline.plan import make_plan, write_plans
 from pipeline.score import evaluate_variant
 from pipeline.start import plain_state
 from pipeline.submission import ARCHIVE, pack, unscored, write_submission
-from tests.settings import SMALL, one_process_late, put, raw_values, small_params
+from tests.settings import SMALL, late, put, raw_values, small_params
 from tests.trees import make_voc
 
 ROOT = Path(__file__).parents[2]
@@ -196,7 +196,7 @@ def test_only_test_images_without_masks_are_unscored(manifest: Manifest) -> None
     assert [row.id for row in found] == ["b"]
 
 
-SLOW = one_process_late("submission", "evaluate", 1, 0.5)
+SLOW = late("submission", "write_masks", "evaluate", 0.5, rank=1)
 
 
 def stage(*arguments: str) -> str:

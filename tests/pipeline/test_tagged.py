@@ -80,7 +80,7 @@ def test_a_view_scales_and_moves(manifest: Manifest) -> None:
 def test_batches_repeat(manifest: Manifest, seeds: np.ndarray, workers: int) -> None:
     def made(seed: int, workers: int) -> list[Tensor]:
         images = TaggedImages(manifest, manifest.train(), SIDE, seeds)
-        loaded = images.batches(optimiser(5, 4), seed=seed, workers=workers)(0)
+        loaded = images.batches(optimiser(5, 4), seed=seed, workers=workers)
         return [part for batch in loaded for part in batch]
 
     first, second = made(1, 0), made(1, workers)
@@ -90,14 +90,27 @@ def test_batches_repeat(manifest: Manifest, seeds: np.ndarray, workers: int) -> 
 
 
 def test_batches_go_on_where_they_were(manifest: Manifest, seeds: np.ndarray) -> None:
-    after = TaggedImages(manifest, manifest.train(), SIDE, seeds).batches(optimiser(5, 4), seed=1)
-    for whole, rest in zip(list(after(0))[3:], after(3), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(whole, rest, strict=True))
+    images = TaggedImages(manifest, manifest.train(), SIDE, seeds)
+    whole, rest = (list(images.batches(optimiser(5, 4), 1, done)) for done in (0, 3))
+    for before, after in zip(whole[3:], rest, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_images_of_a_step_are_known_without_loading_them(
+    manifest: Manifest, seeds: np.ndarray
+) -> None:
+    images = TaggedImages(manifest, manifest.train(), SIDE, seeds)
+    batches = list(images.batches(optimiser(5, 4), 1))
+    for step, (_, tags, _) in enumerate(batches, start=1):
+        rows = {row.id: row for row in images.rows}
+        names = images.names_of(optimiser(5, 4), 1, step)
+        told = [set(rows[name].tags) for name in names]
+        assert told == [set(row.nonzero()[:, 0].tolist()) - {0} for row in tags]
 
 
 def test_a_pass_serves_every_image_once(manifest: Manifest, seeds: np.ndarray) -> None:
     images = TaggedImages(manifest, manifest.train(), SIDE, seeds)
-    (batch,) = images.batches(optimiser(16, 1), seed=0)(0)
+    (batch,) = images.batches(optimiser(16, 1), seed=0)
     number = torch.minimum(batch[2][:, 1, 0], batch[2][:, 1, -1])  # mirrored or not
     assert sorted(number.tolist()) == list(range(16))
 

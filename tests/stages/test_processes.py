@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.settings import SMALL, one_process_late, put, raw_values
+from tests.settings import SMALL, late, put, raw_values
 
 ROOT = Path(__file__).parents[2]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -120,7 +120,7 @@ def test_proxies_and_their_quality_are_the_same_bytes(one: Path, two: Path) -> N
     assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)
 
 
-SLOW = one_process_late("proxy", "proxy", 0, 0.3)
+SLOW = late("proxy", "write_mask", "proxy", 0.3)
 
 
 def test_proxies_are_measured_when_all_are_written(one: Path, two: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_killed_worker_ends_the_run_with_a_message(two: Path, victim: int) -> 
 @pytest.mark.parametrize("variant", ["dual", EXTRAS], ids=["dual", "extras"])
 def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(two: Path, variant: str) -> None:
     """A checkpoint at every row and a kill in between; then the same command again."""
-    code = "import runpy, sys; import pipeline.checkpoint as c; c.EVERY = 0.0\n"
+    code = "import runpy, sys; import pipeline.kept as c; c.EVERY = 0.0\n"
     code += f"sys.argv = ['train', {variant!r}, '0']; "
     code += "runpy.run_module('stages.train', run_name='__main__')"
     write_params(two / "params.yaml", **{"train.iterations": 300})

@@ -1,0 +1,57 @@
+"""Errors that come from the machine, in the words of someone who has to do something about them."""
+
+import errno
+import sys
+
+from pipeline.errors import UserError
+from pipeline.record import peak_memory_mb
+
+AGAIN = "what was done is kept, and the same command goes on from there"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LOCKED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# The params that lower a stage's memory most.
+LOWER = {
+    "stages.seeds": "cam.optimiser.batch_size, cam.image_size, cam.width",
+    "stages.dsrg": "dsrg.optimiser.batch_size, dsrg.image_size, dsrg.width",
+    "stages.proxy": "proxy.image_size, proxy.scales, engine.processes",
+    "stages.train": "train.batch_size, train.crop, train.neck_width",
+}
+ELSE = "evaluate.batch_size, engine.processes"
+
+
+def explain(error: Exception) -> UserError | None:
+    """One message for a trouble with disk or memory; None for what is no such thing."""
+    if isinstance(error, MemoryError) or _is_torch_memory(error):
+        return UserError(
+            f"out of memory after a peak of {_peak()}: lower {_params()}; {AGAIN} unless what you "
+            "change is part of it"
+        )
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    where = "a file" if error.filename is None else str(error.filename)
+    if error.errno in FULL:
+        return UserError(f"no space left to write {where}: make room there; {AGAIN}")
+    if error.errno in LOCKED:
+        return UserError(f"no permission to write or read {where}: change it; {AGAIN}")
+    return UserError(f"{where}: {error.strerror}; {AGAIN}")
+
+
+def _is_torch_memory(error: Exception) -> bool:
+    """Whether torch ran out of memory: an error of its own on a GPU, a plain one on a CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )
+
+
+def _peak() -> str:
+    """The most memory this process held: the GPU's if there is one in use."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return f"{torch.cuda.max_memory_reserved() / 1e9:.1f} GB on the GPU"
+    return f"{peak_memory_mb() / 1000:.1f} GB"
+
+
+def _params() -> str:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    stage = spec.name if spec else ""
+    return LOWER.get(stage, ELSE)

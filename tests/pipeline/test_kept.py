@@ -1,0 +1,145 @@
+"""Kept work: a walk that was stopped goes on, a folder appears whole, two runs do not mix."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline import atomic, kept
+from pipeline.errors import UserError
+from pipeline.kept import kept_folder, walk, work_folder
+from pipeline.keys import Key
+from pipeline.stopping import StoppedError, listening
+from tests.settings import ROOT
+
+KEY, OTHER = Key({"train.crop": 1}), Key({"train.crop": 2})
+ITEMS = list(range(10))
+
+
+class KilledError(Exception):
+    """Stands for a signal."""
+
+
+@pytest.fixture(autouse=True)
+def _after_every_item(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "EVERY", 0.0)
+    monkeypatch.setattr(atomic, "PATIENCE", 0.2)
+
+
+def squares(die_at: int | None = None, seen: list[int] | None = None) -> NDArray[np.int64]:
+    """Squares of the items and their sum; die before an item is done."""
+    total = np.zeros(len(ITEMS) + 1, dtype=np.int64)
+    for item in walk(ITEMS, Path("data/checkpoints/x"), {"total": total}, "x: square"):
+        if item == die_at:
+            raise KilledError
+        if seen is not None:
+            seen.append(item)
+        total[item] = item**2
+        total[-1] += item**2
+    return total
+
+
+@pytest.mark.parametrize("die_at", [0, 1, 5, 9])
+def test_a_walk_goes_on_and_does_nothing_twice(die_at: int) -> None:
+    with pytest.raises(KilledError):
+        squares(die_at)
+    seen: list[int] = []
+    assert squares(seen=seen).tolist() == [*(i**2 for i in ITEMS), 285]
+    assert seen == ITEMS[die_at:]
+
+
+def test_a_walk_stops_between_two_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "EVERY", 3600.0)
+    seen: list[int] = []
+    total = np.zeros(1)
+    folder = Path("data/checkpoints/x")
+    with pytest.raises(StoppedError), listening():
+        for item in walk(ITEMS, folder, {"total": total}, None):
+            seen.append(item)
+            total += item
+            if item == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+    assert seen == [0, 1, 2, 3, 4]
+    total = np.zeros(1)
+    assert list(walk(ITEMS, folder, {"total": total}, None)) == [5, 6, 7, 8, 9]
+    assert total == 10
+
+
+def test_a_damaged_note_is_passed_over_with_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KilledError):
+        squares(7)
+    last = max(Path("data/checkpoints/x").rglob("*.pt"))
+    last.write_bytes(last.read_bytes()[:-3])
+    seen: list[int] = []
+    assert squares(seen=seen)[-1] == 285
+    assert seen == ITEMS[6:]
+    assert "is damaged and passed over" in capsys.readouterr().err
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("torch.save", full)
+    assert squares()[-1] == 285
+    assert "no checkpoint at step 1" in capsys.readouterr().err
+    assert not list(Path("data/checkpoints").rglob("*part"))
+
+
+def test_a_kept_folder_is_whole_or_waits_for_the_next_run() -> None:
+    out = Path("data/out")
+    with pytest.raises(KilledError), kept_folder(out, "x", KEY) as part:
+        (part / "a").write_text("1")
+        raise KilledError
+    assert not out.exists()
+    with kept_folder(out, "x", KEY) as part:
+        assert (part / "a").read_text() == "1"
+        (part / "b").write_text("2")
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
+    assert not list(Path("data/checkpoints").iterdir())
+
+
+def test_another_key_begins_with_nothing_and_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Path("data/out")
+    with pytest.raises(KilledError), kept_folder(out, "x", KEY) as part:
+        (part / "a").write_text("1")
+        raise KilledError
+    with kept_folder(out, "x", OTHER) as part:
+        assert list(part.iterdir()) == []
+    assert list(out.iterdir()) == []
+    assert "x: starts afresh, other than before: train.crop (was 1)" in capsys.readouterr().err
+    assert not work_folder("x", KEY).exists()
+
+
+def test_two_runs_do_not_write_one_output_at_once() -> None:
+    out = Path("data/out")
+    code = (
+        "from pathlib import Path\nfrom pipeline.atomic import exclusive\n"
+        f"with exclusive(Path({str(out)!r})):\n    print('locked', flush=True)\n    input()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "locked\n"
+    with (
+        pytest.raises(UserError, match=r"another process is writing data/out"),
+        kept_folder(out, "x", KEY),
+    ):
+        pytest.fail("not reached")
+    process.kill()
+    process.wait()
+    with kept_folder(out, "x", KEY):  # the lock went with its process
+        pass
+    assert out.exists()

@@ -1,0 +1,111 @@
+"""Kill a real `dvc repro` at random moments; the next one must end in the bytes of a whole run."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.torture.project import ENV, Tally, differing, make_project, run
+
+PATIENCE = 40.0  # seconds for everything to be gone after a signal
+
+
+def kill_all(group: int) -> None:
+    """SIGKILL to DVC and whatever it runs."""
+    os.killpg(group, signal.SIGKILL)
+
+
+def kill_dvc(group: int) -> None:
+    """SIGKILL to DVC alone: its stage is left without a parent."""
+    os.kill(group, signal.SIGKILL)
+
+
+def end_all(group: int) -> None:
+    """SIGTERM to all, as Slurm does."""
+    os.killpg(group, signal.SIGTERM)
+
+
+def end_dvc(group: int) -> None:
+    """SIGTERM to DVC alone."""
+    os.kill(group, signal.SIGTERM)
+
+
+def interrupt(group: int) -> None:
+    """Ctrl-C in a terminal."""
+    os.killpg(group, signal.SIGINT)
+
+
+WAYS: dict[str, Callable[[int], None]] = {
+    "SIGKILL to all": kill_all,
+    "SIGKILL to DVC alone": kill_dvc,
+    "SIGTERM to all": end_all,
+    "SIGTERM to DVC alone": end_dvc,
+    "Ctrl-C": interrupt,
+}
+
+
+def kills(times: int, seed: int = 0) -> list[Tally]:
+    """Kill so many runs, in all ways in turn, each at a moment drawn over the whole run."""
+    with tempfile.TemporaryDirectory() as folder:
+        whole, template = Path(folder) / "whole", Path(folder) / "template"
+        template.mkdir()
+        make_project(template)
+        shutil.copytree(template, whole)
+        started = time.monotonic()
+        done = run("dvc", "repro", cwd=whole)
+        seconds = time.monotonic() - started
+        assert done.returncode == 0, done.stdout + done.stderr
+        tallies = {way: Tally(f"`dvc repro`, {way}") for way in WAYS}
+        moments = random.Random(seed)  # noqa: S311 - no secret
+        for number in range(times):
+            way = list(WAYS)[number % len(WAYS)]
+            moment = moments.uniform(0.02, 0.98) * seconds
+            copy = Path(shutil.copytree(template, Path(folder) / f"killed-{number}"))
+            wrong = kill_once(copy, whole, WAYS[way], moment)
+            tallies[way].tried += 1
+            tallies[way].lost += [f"at {moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
+            print(f"{number + 1}/{times} {way} at {moment:.1f} s: {'; '.join(wrong) or 'survived'}")
+            shutil.rmtree(copy)
+    return list(tallies.values())
+
+
+def kill_once(folder: Path, whole: Path, way: Callable[[int], None], moment: float) -> list[str]:
+    """Kill one run at a moment, look at what it left, run again; what was wrong."""
+    process = subprocess.Popen(
+        ["dvc", "repro"], cwd=folder, env=ENV, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(moment)
+    wrong = []
+    if process.poll() is None:
+        asked = time.monotonic()
+        way(process.pid)
+        process.wait()
+        while alive(process.pid):
+            if time.monotonic() - asked > PATIENCE:
+                os.killpg(process.pid, signal.SIGKILL)
+                wrong.append(f"something ran on for {PATIENCE:.0f} s")
+                break
+            time.sleep(0.05)
+    wrong += [f"{output} was half written" for output in differing(folder, whole, absent=True)]
+    again = run("dvc", "repro", cwd=folder)
+    if again.returncode:
+        last = (again.stdout + again.stderr).strip().splitlines()[-1:]
+        wrong.append(f"the next run failed: {' '.join(last)}")
+    else:
+        wrong += [f"{output} is not the same" for output in differing(folder, whole)]
+    return wrong
+
+
+def alive(group: int) -> bool:
+    """Whether any process of a group is there."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
