@@ -61,7 +61,7 @@ def kills(times: int, seed: int = 0) -> list[Tally]:
         seconds = time.monotonic() - started
         assert done.returncode == 0, done.stdout + done.stderr
         tallies = {way: Tally(f"`dvc repro`, {way}") for way in WAYS}
-        moments = random.Random(seed)  # noqa: S311 - no secret
+        moments = random.Random(seed)
         for number in range(times):
             way = list(WAYS)[number % len(WAYS)]
             moment = moments.uniform(0.02, 0.98) * seconds

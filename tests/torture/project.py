@@ -91,7 +91,7 @@ def digests(folder: Path, output: str) -> dict[str, str]:
 
 
 def differing(folder: Path, whole: Path, *, absent: bool = False) -> list[str]:
-    """Outputs that are not byte for byte those of `whole`; where `absent`, missing ones are fine."""
+    """Outputs that are not those of `whole` to the byte; where `absent`, missing ones are fine."""
     return [
         output
         for _, outputs in STAGES
