@@ -18,6 +18,7 @@ from pipeline.disk import alone, need_room
 from pipeline.errors import UserError
 from pipeline.fetch import fetch
 from tests.file_server import FileServer
+from tests.packing import FILES, make_tar
 
 BODY = np.random.default_rng(0).bytes(3_000_000)
 MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
@@ -174,3 +175,46 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with alone(tmp_path / "a"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+WATCHED = """
+    import os, sys
+    from pathlib import Path
+    from pipeline import weights
+    from pipeline.archives import Archive, obtain
+    root, home, tar, md5, net, digest = sys.argv[1:]
+    weights.imagenet_source = lambda name: (net, digest)
+    written = []
+
+    def watch(event, given):
+        if event == "open" and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            written.append(given[0])
+        elif event in ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.truncate"):
+            written.extend(x for x in given if isinstance(x, (str, os.PathLike)))
+
+    sys.addaudithook(watch)
+    obtain(Archive((tar,), md5, "top"), Path(root, "set"), Path(root))
+    weights.imagenet_file("squeezenet1_0")
+    print(*{os.path.abspath(path) for path in written}, sep="\\n")
+"""
+
+
+def test_nothing_is_written_elsewhere(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python reports every path it opens for writing, makes or renames; all are ours."""
+    server.files["/a.tgz"] = make_tar(FILES)
+    md5 = hashlib.md5(server.files["/a.tgz"]).hexdigest()
+    root, home = tmp_path / "root", tmp_path / "torch"
+    monkeypatch.setenv("TORCH_HOME", str(home))
+    given = [root, home, server.url("/a.tgz"), md5, server.url("/a.bin"), MD5]
+    command = [sys.executable, "-c", textwrap.dedent(WATCHED), *map(str, given)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    paths = run.stdout.split()
+    assert {str(home / "hub/checkpoints/a.bin.part"), str(root / "downloads/a.tgz")} <= set(paths)
+    assert [path for path in paths if not path.startswith((f"{root}", f"{home}"))] == []
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {
+        *("root/downloads/a.tgz", "root/set/a.txt", "root/set/deep/b.txt"),
+        "torch/hub/checkpoints/a.bin",
+    }
