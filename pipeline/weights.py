@@ -17,7 +17,7 @@ from pipeline.fetch import fetch
 def imagenet_source(name: str) -> tuple[str, str]:
     """Address and digest of torchvision's first ImageNet weights of a backbone.
 
-    The digest are the digits of a SHA-256 in the file's name, the only ones torchvision gives.
+    The digest is the start of a SHA-256 in the file's name; torchvision gives no more of it.
     """
     from torchvision import models
 

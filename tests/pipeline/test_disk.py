@@ -47,7 +47,7 @@ def test_room_is_what_the_system_says(tmp_path: Path) -> None:
     system = os.statvfs(tmp_path)
     free = system.f_bavail * system.f_frsize
     need_room(tmp_path, free // 2, "half of it")
-    with pytest.raises(UserError, match=rf"^{tmp_path}: twice as much needs {2 * free / 1e9:.1f}"):
+    with pytest.raises(UserError, match=rf"^{tmp_path}: twice as much needs {2 * free / 1e9:.2f}"):
         need_room(tmp_path, 2 * free, "twice as much")
 
 

@@ -261,10 +261,17 @@ def test_web_page_costs_nothing_of_what_came(server: FileServer, path: Path, ran
 def test_ranges_that_fail_cost_nothing_of_what_came(server: FileServer, path: Path) -> None:
     path.parent.mkdir()
     part_of(path).write_bytes(BODY[:2_000_000])
+    server.statuses["/a.bin"] = [416, 403]
+    with pytest.raises(UserError, match="answered 403"):
+        fetch([server.url("/a.bin")], path, MD5)
+    assert part_of(path).read_bytes() == BODY[:2_000_000]
     server.statuses["/a.bin"] = [416]
+    server.cuts["/a.bin"] = [2_500_000]
     fetch([server.url("/a.bin")], path, MD5)
     assert path.read_bytes() == BODY
-    assert [asked for _, asked in server.asked] == ["bytes=2000000-", ""]
+    starts = [int(asked[6:-1]) if asked else 0 for _, asked in server.asked]
+    assert starts[:4] == [2_000_000, 0, 2_000_000, 0]
+    assert starts[4] > 2_400_000  # what lay beyond the part was added to it
 
 
 @pytest.mark.parametrize("span", ["bytes 9-2999999/3000000", "bytes 0-99/100", "junk", None])
