@@ -1,23 +1,32 @@
 """Archives on the web: fetched whole, unpacked safely, and only as far as they are needed."""
 
+import errno
+import lzma
 import os
 import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
+from pipeline.disk import alone, need_room
 from pipeline.errors import UserError
 from pipeline.fetch import fetch
+from pipeline.members import Member, UnsafeError, Wanted, choose, members_of
 from pipeline.progress import track
 
 DOWNLOADS = "downloads"  # folder under data_root that keeps the archives as they came
+BLOCK = 4096  # bytes: files take whole blocks of the disk
 
-Wanted = Callable[[str], bool]
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
+# A name that is no UTF-8 is a ValueError, an encrypted or unknown packing a RuntimeError.
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, ValueError, RuntimeError),
+)
+# An OSError of gzip's or bzip2's own has no number; a zip may send us to a place before its start.
+NO_FAULT_OF_THE_DISK = (None, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ def obtain(archive: Archive, folder: Path, data_root: Path, wanted: Wanted | Non
         UserError: it cannot be downloaded or unpacked.
     """
     path = data_root / DOWNLOADS / archive.name
-    fetch(archive.urls, path, archive.md5, archive.size)
+    fetch(archive.urls, path, f"md5:{archive.md5}", archive.size)
     unpack(path, folder, archive.inside, wanted)
 
 
@@ -50,7 +59,7 @@ def unpack(archive: Path, folder: Path, inside: str = "", wanted: Wanted | None 
     """Unpack what lies under `inside` in a tar or zip, so that it becomes `folder`.
 
     `folder` appears whole or not at all. Where it exists already, what it lacks is added and
-    what it holds is left alone.
+    what it holds is left alone. What a killed run left behind is removed.
 
     Args:
         archive: path of a tar (compressed or not) or zip.
@@ -59,86 +68,63 @@ def unpack(archive: Path, folder: Path, inside: str = "", wanted: Wanted | None 
         wanted: says of each file, by its path below `inside`, whether to unpack it.
 
     Raises:
-        UserError: the archive is damaged, is no archive, holds a path that leads out of `folder`,
-            or holds nothing wanted.
+        UserError: the archive is damaged, is no archive, holds what must not be unpacked (see
+            `pipeline.members`) or nothing wanted; or the disk has no room for it.
     """
-    staging = folder.with_name(f".{folder.name}.unpacked")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    extract, count = _extract_tar, 0  # a tar does not say how many files it holds
-    try:
-        if not tarfile.is_tarfile(archive):
-            extract, count = _extract_zip, _zip_count(archive)
-        names = extract(archive, staging, PurePosixPath(inside), wanted)
-        if not sum(1 for _ in track(names, f"unpack {archive.name}", count)):
-            raise UserError(f"{archive} holds no file under {inside!r} that is needed")
-        _move_in(staging, folder)
-    except DAMAGE as error:
-        raise UserError(
-            f"{archive} cannot be unpacked ({error}); remove it and run the stage again"
-        ) from error
-    finally:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        staging = folder.with_name(f".{folder.name}.unpacked")
         shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        try:
+            _extract(archive, staging, inside, wanted)
+            _move_in(staging, folder)
+        except UnsafeError as error:
+            raise UserError(f"{archive} cannot be unpacked: it holds {error}") from error
+        except DAMAGE as error:
+            raise UserError(_damage(archive, error)) from error
+        except OSError as error:
+            if error.errno not in NO_FAULT_OF_THE_DISK:
+                raise
+            raise UserError(_damage(archive, error)) from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
-def _extract_tar(
-    archive: Path, folder: Path, inside: PurePosixPath, wanted: Wanted | None
-) -> Iterator[str]:
-    """Extract members one after the other, as a compressed tar is read only once that way."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            name = _select(member.name, inside, wanted)
-            if member.isdir() or name is None:
-                continue
-            source = tar.extractfile(member) if member.isreg() else None
-            if source is None:
-                raise tarfile.ExtractError(f"it holds {member.name!r}, which is no plain file")
-            _write(source, folder, name)
-            yield name
+def _extract(archive: Path, staging: Path, inside: str, wanted: Wanted | None) -> None:
+    """Look through the archive, ask for room, and only then write the files."""
+    with members_of(archive) as members:
+        chosen = choose(members, inside, wanted)
+        if not chosen:
+            raise UserError(f"{archive} holds no file under {inside!r} that is needed")
+        need_room(staging.parent, _room(chosen), f"what {archive.name} holds")
+        for member in track(chosen, f"unpack {archive.name}"):
+            _write(member, staging / member.name)
 
 
-def _extract_zip(
-    archive: Path, folder: Path, inside: PurePosixPath, wanted: Wanted | None
-) -> Iterator[str]:
-    """Extract members by the zip's own list."""
-    with zipfile.ZipFile(archive) as packed:
-        for member in packed.infolist():
-            name = _select(member.filename, inside, wanted)
-            if member.is_dir() or name is None:
-                continue
-            with packed.open(member) as source:
-                _write(source, folder, name)
-            yield name
+def _room(members: Iterable[Member]) -> int:
+    """Bytes of disk that the files take."""
+    return sum(-(-member.size // BLOCK) * BLOCK for member in members)
 
 
-def _write(source: IO[bytes], folder: Path, name: str) -> None:
-    """Copy one member to `folder`/`name`, unless that leads out of the folder."""
-    pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts:
-        raise tarfile.ExtractError(f"it holds the path {name!r}, which leads out of the folder")
-    target = folder / pure
+def _write(member: Member, target: Path) -> None:
+    """Copy one member to `target`."""
+    source = member.open() if member.open else None
+    assert source is not None, "choose() refuses what is no plain file"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with source, target.open("wb") as file:
+    with source, target.open("xb") as file:
         shutil.copyfileobj(source, file)
 
 
-def _zip_count(archive: Path) -> int:
-    """Number of entries in a zip."""
-    with zipfile.ZipFile(archive) as packed:
-        return len(packed.infolist())
-
-
-def _select(name: str, inside: PurePosixPath, wanted: Wanted | None) -> str | None:
-    """Path below `inside`; None for what lies elsewhere or is not wanted."""
-    pure = PurePosixPath(name)
-    if not pure.is_relative_to(inside):
-        return None
-    below = str(pure.relative_to(inside))
-    return below if wanted is None or wanted(below) else None
+def _damage(archive: Path, error: Exception) -> str:
+    """The message for an archive that cannot be read."""
+    reason = str(error) or type(error).__name__
+    return f"{archive} cannot be unpacked ({reason}); remove it and run the stage again"
 
 
 def _move_in(staging: Path, folder: Path) -> None:
     """Make `staging` the new `folder`, or add to the `folder` what it lacks."""
+    os.sync()  # else a power cut could leave the folder in place and its files empty
     if not folder.exists():
         os.replace(staging, folder)
         return

@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.locks import acquire
 
 PATIENCE = 15.0  # seconds to wait for another process: one that was asked to stop saves first
 
@@ -31,7 +30,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder; it replaces `path` only if the block succeeds.
 
     Raises:
-        UserError: another process is writing `path`.
+        UserError: another process is writing `path`, and does not end.
     """
     with exclusive(path) as part:
         try:
@@ -46,14 +45,10 @@ def exclusive(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` that no other process has meanwhile; it goes at the end.
 
     Raises:
-        UserError: another process is writing `path`.
+        UserError: another process is writing `path`, and does not end.
     """
     part = path.with_name(f".{path.name}.part")
-    handle = _lock(part)
-    if handle is None:
-        raise UserError(
-            f"another process is writing {path}: wait for it or stop it, then run again"
-        )
+    handle = acquire(part, _open_folder, PATIENCE)
     try:
         for child in part.iterdir():  # what a killed run left
             _remove(child)
@@ -87,34 +82,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _lock(folder: Path) -> int | None:
-    """Make a folder and lock it; its open descriptor, or None if another process keeps it."""
-    last = time.monotonic() + PATIENCE
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        if _locked(handle):
-            # Whoever had it may have moved it into place while this process waited.
-            if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
-                return handle
-            os.close(handle)
-            continue
-        os.close(handle)
-        if time.monotonic() > last:
-            return None
-        time.sleep(0.1)
-
-
-def _locked(handle: int) -> bool:
-    """Lock an open folder; a system that knows no such locks is taken to have granted it."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # network file systems without locks
-        return True
-    return True
+def _open_folder(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder, os.O_RDONLY)

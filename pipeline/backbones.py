@@ -6,17 +6,16 @@ Shape legend: B batch, H W image, h w grid, K channels.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.layers import BatchNorm, Scale
 from pipeline.paths import resolve_user_path
+from pipeline.weights import imagenet_file, misfit, read_tensors
 
 
 @dataclass(frozen=True)
@@ -145,19 +144,6 @@ BUILDERS: dict[str, Callable[[], tuple[nn.Module, Geometry]]] = {
 }
 
 
-def imagenet_state(name: str) -> dict[str, Tensor]:
-    """Torchvision's first ImageNet weights of a backbone, downloaded once and checked."""
-    from torchvision import models
-
-    weights = {
-        "vgg16": models.VGG16_Weights.IMAGENET1K_V1,
-        "resnet101": models.ResNet101_Weights.IMAGENET1K_V1,
-        "squeezenet1_0": models.SqueezeNet1_0_Weights.IMAGENET1K_V1,
-    }
-    state: dict[str, Tensor] = weights[name].get_state_dict(progress=True, check_hash=True)
-    return state
-
-
 def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbone:
     """Build a backbone and fill it.
 
@@ -168,7 +154,8 @@ def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbon
         train_norm: batch norm learns, too.
 
     Raises:
-        UserError: the file is missing, or its tensors do not fit the backbone.
+        UserError: the file is missing or cannot be downloaded, holds anything but tensors, or they
+            do not fit the backbone.
     """
     body, geometry = BUILDERS[name]()
     backbone = Backbone(body, geometry, train_norm)
@@ -188,52 +175,41 @@ def he_init(module: nn.Module) -> None:
 
 
 def _fill(backbone: Backbone, name: str, weights: str) -> None:
-    """Copy tensors into `backbone.body`, every one of them, with shapes checked."""
-    state = _read_state(name, weights)
-    wanted = backbone.body.state_dict()
-    found = {key: state[key] for key in wanted if key in state}
-    missing = sorted(
-        key for key in wanted if key not in found and not key.endswith("num_batches_tracked")
-    )
-    wrong = sorted(key for key in found if found[key].shape != wanted[key].shape)
-    if missing or wrong:
-        key = (missing or wrong)[0]
-        raise UserError(
-            f"backbone_weights: {weights} does not hold {name}: tensor {key!r} is "
-            f"{'missing' if missing else 'of another shape'}"
-        )
-    backbone.body.load_state_dict(found, strict=False)
+    """Copy tensors into `backbone.body`, every one of them, checked."""
+    path = _find(name, weights)
+    state = read_tensors(path, "give backbone_weights another file, imagenet, classifier or none")
+    body = backbone.body
+    found = _of_body(state, body)
+    problem = misfit(found, body.state_dict())
+    if problem:
+        raise UserError(f"backbone_weights: {path} does not hold {name}: {problem}")
+    body.load_state_dict(found, strict=False)
 
 
-def _read_state(name: str, weights: str) -> dict[str, Tensor]:
-    """Tensors by their name inside `Backbone.body`, from any of the places weights come from."""
+def _find(name: str, weights: str) -> Path:
+    """The file that `weights` means."""
     if weights == "imagenet":
-        state = imagenet_state(name)
-    else:
-        path = resolve_user_path(weights)
-        if not path.exists():
-            raise UserError(
-                f"backbone_weights: {path} is not there; give a file, imagenet, classifier or none"
-            )
-        state = _read_checkpoint(path)
-        if path.suffix == ".safetensors":
-            prefix = "backbone.body."
-            return {
-                key.removeprefix(prefix): value
-                for key, value in state.items()
-                if key.startswith(prefix)
-            }
-    return {key.removeprefix("features."): value for key, value in state.items()}
+        return imagenet_file(name)
+    path = resolve_user_path(weights)
+    if not path.exists():
+        raise UserError(
+            f"backbone_weights: {path} is not there; give a file, imagenet, classifier or none"
+        )
+    return path
 
 
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """A plain tensor file; pickled code in it is refused by torch."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(f"backbone_weights: {path} is no plain tensor file ({error})") from error
-    if not isinstance(state, dict):
-        raise UserError(f"backbone_weights: {path} holds no named tensors")
-    return state
+def _of_body(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
+    """The tensors that belong to a backbone, by their name inside `Backbone.body`.
+
+    Heads are left out: torchvision's `classifier` and `fc`, and all but the backbone of a network
+    of this project. A deeper backbone's further layers stay in, so that it is told apart.
+    """
+    parts = {name for name, _ in body.named_children()}
+    found = {}
+    for key, value in state.items():
+        for prefix in ("backbone.body.", "features."):
+            if key.startswith(prefix):
+                found[key.removeprefix(prefix)] = value
+        if key.split(".")[0] in parts:
+            found[key] = value
+    return found

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError, need
 from pipeline.params import Params
 from pipeline.paths import SEEDS, resolve_user_path
+from pipeline.weights import misfit, read_tensors
 
 CLASSIFIER = "classifier.safetensors"
 
@@ -48,9 +48,12 @@ def load_network(network: nn.Module, path: Path, stage: str) -> None:
     """Fill a whole network from the file that `stage` wrote.
 
     Raises:
-        UserError: the file is missing or belongs to another architecture.
+        UserError: the file is missing or damaged, belongs to another architecture, or holds values
+            that are not finite.
     """
-    try:
-        network.load_state_dict(load_file(need(path, stage)))
-    except (RuntimeError, SafetensorError) as error:
-        raise UserError(f"{path} does not fit the network in params.yaml: {error}") from error
+    way_out = f"run `python -m stages.{stage}` again"
+    state = read_tensors(need(path, stage), way_out)
+    problem = misfit(state, network.state_dict())
+    if problem:
+        raise UserError(f"{path} does not fit the network in params.yaml: {problem}; {way_out}")
+    network.load_state_dict(state, strict=False)  # counts of batches may be missing

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 
 
@@ -14,7 +14,10 @@ class FileServer:
     Attributes:
         files: bodies by path, such as "/a.tar".
         cuts: for a path, after how many bytes of the body each of the next answers breaks off.
+        stalls: the same, but there the answers go silent and the connection stays open.
         statuses: for a path, statuses each of the next requests is answered with instead.
+        headers: for a path, headers that are added or replaced; None leaves one out.
+        redirects: for a path, the address it redirects to.
         ranges: whether Range requests are honoured.
         asked: (path, Range header or "") of every request so far.
     """
@@ -22,9 +25,13 @@ class FileServer:
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         self.files = dict(files or {})
         self.cuts: dict[str, list[int]] = defaultdict(list)
+        self.stalls: dict[str, list[int]] = defaultdict(list)
         self.statuses: dict[str, list[int]] = defaultdict(list)
+        self.headers: dict[str, dict[str, str | None]] = defaultdict(dict)
+        self.redirects: dict[str, str] = {}
         self.ranges = True
         self.asked: list[tuple[str, str]] = []
+        self._over = Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -44,6 +51,7 @@ class FileServer:
         at: TracebackType | None,
     ) -> None:
         """Stop."""
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -66,7 +74,7 @@ class FileServer:
         path, asked = handler.path, handler.headers.get("Range", "")
         self.asked.append((path, asked))
         if self.statuses[path] or path not in self.files:
-            handler.send_error(self.statuses[path].pop(0) if self.statuses[path] else 404)
+            self._refuse(handler, path)
             return
         body = self.files[path]
         match = re.fullmatch(r"bytes=(\d+)-", asked) if self.ranges else None
@@ -75,10 +83,32 @@ class FileServer:
             handler.send_error(416)
             return
         handler.send_response(206 if match else 200)
+        headers: dict[str, str | None] = {"Content-Length": str(len(body) - begin)}
         if match:
-            span = f"bytes {begin}-{len(body) - 1}/{len(body)}"
-            handler.send_header("Content-Range", span)
-        handler.send_header("Content-Length", str(len(body) - begin))
-        handler.end_headers()
+            headers["Content-Range"] = f"bytes {begin}-{len(body) - 1}/{len(body)}"
+        self._send_headers(handler, headers | self.headers[path])
         end = begin + self.cuts[path].pop(0) if self.cuts[path] else len(body)
-        handler.wfile.write(body[begin:end])
+        if self.stalls[path]:
+            handler.wfile.write(body[begin : begin + self.stalls[path].pop(0)])
+            self._over.wait()
+        else:
+            handler.wfile.write(body[begin:end])
+
+    def _refuse(self, handler: BaseHTTPRequestHandler, path: str) -> None:
+        """Answer with a status in place of a file."""
+        given = self.statuses[path]
+        status = given.pop(0) if given else 302 if path in self.redirects else 404
+        handler.send_response(status)
+        location = self.redirects.get(path)
+        self._send_headers(
+            handler, {"Location": location, "Content-Length": "0"} | self.headers[path]
+        )
+
+    def _send_headers(
+        self, handler: BaseHTTPRequestHandler, headers: Mapping[str, str | None]
+    ) -> None:
+        """Send every header that has a value."""
+        for name, value in headers.items():
+            if value is not None:
+                handler.send_header(name, value)
+        handler.end_headers()

@@ -146,9 +146,10 @@ def done(
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(values, file)
     assert values["backbone_weights"] == "imagenet"
-    fill_hub(folder / "torch", values["backbone"])
+    source = fill_hub(folder / "torch", values["backbone"])
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(folder / "torch"))
+        patch.setattr("pipeline.weights.imagenet_source", lambda name: source)
         # Of several GPUs a stage would claim one, and hold it as long as this process lives.
         patch.setenv(VISIBLE, os.environ.get(VISIBLE, "0").split(",")[0])
         printed = {" ".join(command): run_stage(command[0], command[1:]) for command in commands}

@@ -1,5 +1,6 @@
 """Files of weights as torchvision has them, filled with random numbers of a sensible size."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,9 +39,14 @@ def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Te
     return state
 
 
-def fill_hub(home: Path, name: str) -> Path:
-    """Put a backbone's file where torch looks with TORCH_HOME=`home` before it downloads one."""
+def fill_hub(home: Path, name: str) -> tuple[str, str]:
+    """Put a backbone's file where torch looks with TORCH_HOME=`home` before it downloads one.
+
+    Returns:
+        what `pipeline.weights.imagenet_source` would say if this file were torchvision's.
+    """
     path = home / "hub" / "checkpoints" / IMAGENET[name].url.rsplit("/", 1)[1]
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(random_state(TORCHVISION[name]), path)
-    return path
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return IMAGENET[name].url, f"sha256:{digest[:8]}"

@@ -2,39 +2,21 @@
 
 import hashlib
 import io
-import tarfile
-import zipfile
-from collections.abc import Mapping
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline import archives, disk
 from pipeline.archives import Archive, obtain, unpack
 from pipeline.errors import UserError
 from tests.file_server import FileServer
-
-FILES = {"top/a.txt": b"a", "top/deep/b.txt": b"b", "other/c.txt": b"c"}
-
-
-def make_tar(files: Mapping[str, bytes]) -> bytes:
-    """A gzipped tar of the files."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def make_zip(files: Mapping[str, bytes]) -> bytes:
-    """A zip of the files, with an entry for a folder."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as packed:
-        packed.writestr("top/", b"")
-        for name, data in files.items():
-            packed.writestr(name, data)
-    return buffer.getvalue()
+from tests.packing import FILES, make_tar, make_zip
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -77,22 +59,7 @@ def test_nothing_wanted_is_an_error(archive: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["archive"]
 
 
-@pytest.mark.parametrize("make", [make_tar, make_zip])
-@pytest.mark.parametrize("name", ["top/../../evil.txt", "../evil.txt"])
-def test_path_that_leads_out(make: type, name: str, tmp_path: Path) -> None:
-    (tmp_path / "archive").write_bytes(make({"top/a.txt": b"a", name: b"evil"}))
-    with pytest.raises(UserError, match="cannot be unpacked"):
-        unpack(tmp_path / "archive", tmp_path / "deep" / "out")
-    assert list(contents(tmp_path)) == ["archive"]
-
-
-def test_link_that_leads_out(tmp_path: Path) -> None:
-    with tarfile.open(tmp_path / "archive", "w") as tar:
-        link = tarfile.TarInfo("top/link")
-        link.type, link.linkname = tarfile.SYMTYPE, "../../secret"
-        tar.addfile(link)
-    with pytest.raises(UserError, match="cannot be unpacked"):
-        unpack(tmp_path / "archive", tmp_path / "out")
+# --- damage, full disks, kills ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.5])
@@ -102,6 +69,134 @@ def test_damaged_archive_leaves_nothing(archive: Path, tmp_path: Path, keep: flo
     with pytest.raises(UserError, match="remove it and run the stage again"):
         unpack(archive, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>no archive</html>", bytes(2000)])
+def test_no_archive_at_all(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "archive").write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot be unpacked|holds no file"):
+        unpack(tmp_path / "archive", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+
+
+def test_any_byte_may_be_wrong(archive: Path, tmp_path: Path) -> None:
+    """Whatever is flipped, there is a message or a folder, and nothing else beside it."""
+    whole = archive.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for number in range(150):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), size=3):
+            data[place] ^= int(rng.integers(1, 256))
+        archive.write_bytes(data)
+        out = tmp_path / f"out{number}"
+        try:
+            unpack(archive, out)
+        except UserError:
+            refused += 1
+            assert not out.exists()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert len(names) == 1 + 150 - refused
+    assert all(name == "archive" or name.startswith("out") for name in names)
+    assert refused > 50
+
+
+def test_room_is_asked_for_before_the_first_file(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 3 * archives.BLOCK  # each of the three files takes a block
+    usage = type("Usage", (), {"free": room - 1})
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(UserError, match=rf"^{tmp_path}: what archive holds needs .*data_root"):
+        unpack(archive, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+    usage.free = room
+    unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_disk_that_fills_leaves_nothing(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    out = tmp_path / "out"
+    if existing:
+        out.mkdir()
+        (out / "mine").write_bytes(b"mine")
+    copy, copied = archives.shutil.copyfileobj, []
+
+    def full_at_the_second(source: io.BytesIO, file: io.BytesIO) -> None:
+        copied.append(source)
+        if len(copied) == 2:
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+        copy(source, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archives.shutil, "copyfileobj", full_at_the_second)
+        with pytest.raises(OSError, match="No space left"):
+            unpack(archive, out)
+    assert {path.name for path in tmp_path.iterdir()} == {"archive"} | (
+        {"out"} if existing else set()
+    )
+    assert contents(out) == ({"mine": b"mine"} if existing else {})
+    unpack(archive, out, "top")
+    assert contents(out).items() >= {"a.txt": b"a", "deep/b.txt": b"b"}.items()
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from pipeline import archives
+    name, at = sys.argv[3], int(sys.argv[4])
+    module, name = (archives.shutil, name) if name == "copyfileobj" else (archives.os, name)
+    real, calls = getattr(module, name), []
+
+    def deadly(*given):
+        calls.append(given)
+        if len(calls) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given)
+
+    setattr(module, name, deadly)
+    archives.unpack(Path(sys.argv[1]), Path(sys.argv[2]), "top")
+"""
+
+
+@pytest.mark.parametrize(
+    ("existing", "call", "at", "left"),
+    [
+        (False, "copyfileobj", 2, {}),
+        (False, "replace", 1, {}),
+        (True, "copyfileobj", 2, {"mine": b"mine"}),
+        (True, "replace", 1, {"mine": b"mine"}),
+    ],
+)
+def test_killed_unpacking_is_not_taken_for_whole(
+    archive: Path, tmp_path: Path, existing: bool, call: str, at: int, left: dict[str, bytes]
+) -> None:
+    out = tmp_path / "out"
+    if existing:
+        out.mkdir()
+        (out / "mine").write_bytes(b"mine")
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), archive, out, call, str(at)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert out.exists() == existing
+    assert contents(out) == left
+    assert (tmp_path / ".out.unpacked").exists()
+    unpack(archive, out, "top")
+    assert contents(out) == left | {"a.txt": b"a", "deep/b.txt": b"b"}
+    assert {path.name for path in tmp_path.iterdir()} == {"archive", "out"}
+
+
+def test_files_reach_the_disk_before_the_folder_appears(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(archives.os, "sync", lambda: done.append("sync"))
+    monkeypatch.setattr(archives.os, "replace", lambda *x: (done.append("replace"), replace(*x)))
+    unpack(archive, tmp_path / "out")
+    assert done == ["sync", "replace"]
 
 
 def test_obtain_keeps_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,7 @@ def test_two_runs_do_not_write_one_output_at_once() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "locked\n"
     with (
-        pytest.raises(UserError, match=r"another process is writing data/out"),
+        pytest.raises(UserError, match=r"another process holds data/.out.part"),
         kept_folder(out, "x", KEY),
     ):
         pytest.fail("not reached")

@@ -132,7 +132,7 @@ def test_two_runs_of_one_stage_do_not_mix(copy: Path) -> None:
     process.kill()
     process.wait()
     assert second.returncode == 1
-    assert "error: another process is writing data/proxy" in second.stderr
+    assert "error: another process holds data/.proxy.part" in second.stderr
     run("stages.proxy", cwd=copy)
 
 

@@ -68,8 +68,8 @@ def kills(times: int, seed: int = 0) -> list[Tally]:
             copy = Path(shutil.copytree(template, Path(folder) / f"killed-{number}"))
             wrong = kill_once(copy, whole, WAYS[way], moment)
             tallies[way].tried += 1
-            tallies[way].lost += [f"at {moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
-            print(f"{number + 1}/{times} {way} at {moment:.1f} s: {'; '.join(wrong) or 'survived'}")
+            tallies[way].lost += [f"{moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
+            print(f"{number + 1}/{times} {way}, {moment:.1f} s: {'; '.join(wrong) or 'survived'}")
             shutil.rmtree(copy)
     return list(tallies.values())
 
