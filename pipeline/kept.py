@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline import stopping
-from pipeline.atomic import exclusive, replace_folder, whole_file
+from pipeline.atomic import exclusive, named, replace_folder, whole_file
 from pipeline.distributed import led, wait_for_all, world
 from pipeline.keys import Key, digest
 from pipeline.paths import CHECKPOINTS
@@ -127,7 +127,10 @@ def kept_folder(path: Path, name: str, key: Key) -> Iterator[Path]:
         if world().leads:
             part.mkdir(exist_ok=True)
         wait_for_all()
-        yield part
+        try:
+            yield part
+        except OSError as error:
+            raise named(error, path)  # noqa: B904 - it is the same error
         wait_for_all()
         if world().leads:
             replace_folder(path, part)

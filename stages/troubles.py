@@ -32,7 +32,7 @@ def explain(error: Exception) -> UserError | None:
     if error.errno in FULL:
         return UserError(f"no space left to write {where}: make room there; {AGAIN}")
     if error.errno in LOCKED:
-        return UserError(f"no permission to write or read {where}: change it; {AGAIN}")
+        return UserError(f"no permission for {where} ({error.strerror}): change that; {AGAIN}")
     return UserError(f"{where}: {error.strerror}; {AGAIN}")
 
 

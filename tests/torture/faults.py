@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.settings import ROOT
 from tests.torture.project import STAGES, Tally, digests, make_project, run_stage
 
 SIZE = 64 << 20  # bytes of the disk
@@ -43,7 +42,6 @@ def disk() -> Iterator[Path]:
 
 def faults() -> list[Tally]:
     """Try every fault in every stage."""
-    os.environ["PYTHONPATH"] = str(ROOT)
     full, locked = Tally("full disk"), Tally("read-only disk")
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"

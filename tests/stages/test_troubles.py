@@ -1,0 +1,56 @@
+"""Troubles of the machine in a user's words."""
+
+import errno
+import os
+
+import pytest
+import torch
+
+from stages.troubles import explain
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, "no space left to write data/x: make room there"),
+        (errno.EDQUOT, "no space left to write data/x: make room there"),
+        (errno.EACCES, "no permission for data/x (Permission denied): change that"),
+        (errno.EROFS, "no permission for data/x (Read-only file system): change that"),
+        (errno.EIO, "data/x: Input/output error"),
+        (errno.ENAMETOOLONG, "data/x: File name too long"),
+    ],
+)
+def test_disks(number: int, told: str) -> None:
+    known = explain(OSError(number, os.strerror(number), "data/x"))
+    assert str(known).startswith(told)
+    assert "the same command goes on" in str(known)
+
+
+def test_memory_names_peak_and_params() -> None:
+    gpu = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    cpu = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate")
+    for error in (gpu, cpu, MemoryError()):
+        told = str(explain(error))
+        assert "out of memory after a peak of" in told
+        assert " GB" in told
+        assert "lower evaluate.batch_size" in told
+
+
+def test_params_are_those_of_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    from types import SimpleNamespace
+
+    stage = SimpleNamespace(__spec__=SimpleNamespace(name="stages.train"))
+    monkeypatch.setitem(sys.modules, "__main__", stage)
+    assert "lower train.batch_size, train.crop, train.neck_width" in str(explain(MemoryError()))
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), RuntimeError("x"), OSError("no number")])
+def test_a_mistake_of_ours_stays_what_it_is(error: Exception) -> None:
+    assert explain(error) is None
+
+
+def test_a_real_allocation_that_fails_is_told() -> None:
+    with pytest.raises(RuntimeError) as failed:
+        torch.empty(2**52)
+    assert "out of memory" in str(explain(failed.value))
