@@ -13,7 +13,7 @@ setup: .venv/.ready
 	touch $@
 
 # The lock's versions without its hashes: what the extras add beside them has none.
-.venv/constraints.txt: requirements.lock setup
+.venv/constraints.txt: requirements.lock .venv/.ready
 	sed -e '/--hash=/d' -e 's/ *\\$$//' $< > $@
 
 repro: setup
@@ -32,11 +32,12 @@ bench: .venv/constraints.txt
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-# Known vulnerabilities of the locked versions, by a tool of its own environment.
+# Known vulnerabilities of the locked versions, by a tool in an environment of its own. It fails, too,
+# where it cannot look a package up.
 audit:
 	$(PYTHON) -m venv .venv/audit
 	.venv/audit/bin/python -m pip install --quiet pip-audit
-	.venv/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:
 	rm -rf data report
