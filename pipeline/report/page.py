@@ -13,6 +13,7 @@ from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.paths import PROXY, SPLIT
 from pipeline.plan import Plan, list_hash, read_plans
+from pipeline.presence import absent_classes
 from pipeline.report import compare, scores, tables
 from pipeline.report.claims import judge
 from pipeline.report.collect import (
@@ -74,6 +75,7 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     val = val_grid(params, manifest)
     values = {
         **page_values(params, manifest, counts, outcomes),
+        "absent": absent_classes(manifest, first.strong),
         "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
         **chart_values(params, manifest, counts, outcomes, trainings),
         **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),

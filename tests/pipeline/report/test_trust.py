@@ -15,7 +15,7 @@ from pipeline.report.exports import Table, words, write_tables
 
 ALLOWED = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "nav"),
-    *("h1", "h2", "h3", "p", "a", "em", "code", "pre", "small", "i", "span", "div", "br"),
+    *("h1", "h2", "h3", "p", "a", "em", "strong", "code", "pre", "small", "i", "span", "div", "br"),
     *("table", "thead", "tbody", "tfoot", "tr", "th", "td", "dl", "dt", "dd", "ul", "li"),
     *("figure", "figcaption", "img", "details", "summary"),
     *("svg", "g", "defs", "path", "use", "text", "tspan", "image", "clippath", "rect", "line"),
