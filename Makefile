@@ -3,15 +3,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro test bench lint clean
+.PHONY: setup repro test bench lint audit clean
 
 setup: .venv/.ready
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	touch $@
+
+# The lock's versions without its hashes: what the extras add beside them has none.
+.venv/constraints.txt: requirements.lock .venv/.ready
+	sed -e '/--hash=/d' -e 's/ *\\$$//' $< > $@
 
 repro: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
@@ -21,13 +24,20 @@ repro: setup
 test: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
 
-bench: setup
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[bench]"
+bench: .venv/constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[bench]"
 	$(BIN)/python -m pip install --quiet --editable ".[peers]" || echo "no compiler: without pydensecrf2"
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# Known vulnerabilities of the locked versions, by a tool in an environment of its own. It fails, too,
+# where it cannot look a package up.
+audit:
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet pip-audit
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:
 	rm -rf data report

@@ -84,7 +84,14 @@ def main() -> None:
         typer.echo(f"{STEPS} steps of the default dual\n")
         typer.echo(table(default_steps(params, Path(folder))))
     for precision in ("fp32", "bf16"):
-        engine = Engine(processes=1, workers=0, precision=precision, tf32=False, compile=False)
+        engine = Engine(
+            processes=1,
+            workers=0,
+            precision=precision,
+            tf32=False,
+            compile=False,
+            deterministic=False,
+        )
         typer.echo(f"{STEPS} steps of VGG16 dual, {precision}\n")
         typer.echo(table(dual_step(engine)))
 

@@ -99,8 +99,12 @@ def rows() -> Iterator[Row]:
     device = pick_device()
     gpu = device.type == "cuda"
     use_tf32(gpu)
-    bf16 = Engine(processes=1, workers=0, precision="bf16", tf32=gpu, compile=gpu)
-    fp32 = Engine(processes=1, workers=0, precision="fp32", tf32=gpu, compile=False)
+    bf16 = Engine(
+        processes=1, workers=0, precision="bf16", tf32=gpu, compile=gpu, deterministic=False
+    )
+    fp32 = Engine(
+        processes=1, workers=0, precision="fp32", tf32=gpu, compile=False, deterministic=False
+    )
     plain, ours = dual_step(None), dual_step(bf16)
     work = flops(plain)
     sides = (ours, dual_step(fp32), plain, library_step(torch.bfloat16), library_step(None))

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.device import rng
 from pipeline.distributed import gathered, total, world
+from pipeline.losses import summed_cross_entropy
 from pipeline.manifest import IGNORE
 from pipeline.sampling import Item
 
@@ -119,5 +119,5 @@ def consistency_loss(logits_BCHW: Tensor, labels_BHW: Tensor) -> tuple[Tensor, T
     """
     shown = total((labels_BHW != IGNORE).sum()).clamp(min=1)
     target_BHW = labels_BHW.masked_fill(labels_BHW == UNSURE, IGNORE)
-    loss = F.cross_entropy(logits_BCHW, target_BHW, ignore_index=IGNORE, reduction="sum")
+    loss = summed_cross_entropy(logits_BCHW, target_BHW)
     return loss / shown, (target_BHW != IGNORE).sum() / shown

@@ -1,9 +1,16 @@
 """Which device to run on, and how randomness is fixed."""
 
+import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+FIXED = (":4096:8", ":16:8")  # the workspaces with which cuBLAS repeats itself
 
 
 def pick_device() -> torch.device:
@@ -16,6 +23,41 @@ def use_tf32(allowed: bool) -> None:
     precision = "tf32" if allowed else "ieee"
     torch.backends.cuda.matmul.fp32_precision = precision
     torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+
+
+def use_deterministic(wanted: bool) -> None:
+    """Whether GPUs repeat a run of the same seed to the last bit; CPUs do it anyway.
+
+    From then on torch takes deterministic algorithms and refuses operations that have none. Of
+    those a training needs, two are made otherwise: `losses.summed_cross_entropy` and
+    `network.bilinear`; two are let pass, because their results do not depend on an order
+    (`any_order`). To be called before CUDA starts, for cuBLAS reads its variable then.
+    """
+    if not wanted or not torch.cuda.is_available():
+        return
+    if os.environ.get(CUBLAS) not in FIXED:
+        os.environ[CUBLAS] = FIXED[0]
+    torch.use_deterministic_algorithms(mode=True)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
+def in_order(values: Tensor) -> bool:
+    """Whether sums of values on this tensor's device must be added in a fixed order."""
+    return values.is_cuda and torch.are_deterministic_algorithms_enabled()
+
+
+@contextmanager
+def any_order() -> Iterator[None]:
+    """Let operations pass that are the same in any order, such as the least of several integers."""
+    if not torch.are_deterministic_algorithms_enabled():
+        yield
+        return
+    torch.use_deterministic_algorithms(mode=False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(mode=True)
 
 
 def seed_everything(*seed: int) -> None:

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import any_order
+
 UNSEEDED = 255
 
 
@@ -84,7 +86,8 @@ def reach(start_Bhw: Tensor, labels_Bhw: Tensor) -> Tensor:
     """Pixels joined to a start pixel by an 8-connected path of equal label; 255 joins nothing."""
     root_BN = components(labels_Bhw)
     start_BN = start_Bhw.flatten(1).to(torch.int64)
-    held_BN = torch.zeros_like(root_BN).scatter_reduce(1, root_BN, start_BN, "amax")
+    with any_order():
+        held_BN = torch.zeros_like(root_BN).scatter_reduce(1, root_BN, start_BN, "amax")
     return held_BN.gather(1, root_BN).view_as(start_Bhw).bool()
 
 
@@ -113,7 +116,8 @@ def components(labels_Bhw: Tensor) -> Tensor:
         around_8Bhw = _neighbours(root_BN.view(batch, h, w), count)
         least_Bhw = torch.where(same_8Bhw, around_8Bhw, count).amin(dim=0)
         least_BN = torch.minimum(least_Bhw.flatten(1), root_BN)
-        parent_BN = own_BN.scatter_reduce(1, root_BN, least_BN, "amin")
+        with any_order():
+            parent_BN = own_BN.scatter_reduce(1, root_BN, least_BN, "amin")
         for _ in range(depth):
             parent_BN = parent_BN.gather(1, parent_BN)
         previous_BN, root_BN = root_BN, parent_BN.gather(1, root_BN)

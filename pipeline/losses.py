@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.device import in_order
 from pipeline.distributed import total
 from pipeline.growing import UNSEEDED
 from pipeline.manifest import IGNORE
@@ -37,10 +38,21 @@ def segmentation_loss(
     targets = torch.split(target_BHW, list(sizes))
     labelled = total(torch.stack([(target != IGNORE).sum() for target in targets])).clamp(min=1)
     sums = [
-        F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
+        summed_cross_entropy(logits, target)
         for logits, target in zip(torch.split(logits_BCHW, list(sizes)), targets, strict=True)
     ]
     return (torch.stack(sums) / labelled).sum()
+
+
+def summed_cross_entropy(logits_BCHW: Tensor, target_BHW: Tensor) -> Tensor:
+    """Sum of the cross entropy over all pixels but those of 255, a scalar.
+
+    On a GPU torch adds the pixels up in any order; where that matters they are summed apart.
+    """
+    if in_order(logits_BCHW):
+        pixels_BHW = F.cross_entropy(logits_BCHW, target_BHW, ignore_index=IGNORE, reduction="none")
+        return pixels_BHW.sum()
+    return F.cross_entropy(logits_BCHW, target_BHW, ignore_index=IGNORE, reduction="sum")
 
 
 def _weighted_loss(

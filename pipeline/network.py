@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.backbones import Backbone, Geometry, he_init
+from pipeline.device import in_order
 
 TOTAL_CONVOLUTIONS = 3  # neck and branch together, §3.2
 
@@ -100,11 +101,41 @@ def upsample(logits_BChw: Tensor, size: tuple[int, int], geometry: Geometry) -> 
     h, w = logits_BChw.shape[-2:]
     short = geometry.stride - 1 if geometry.corner else 0
     span = [geometry.stride * h - short, geometry.stride * w - short]
-    full = F.interpolate(logits_BChw, size=span, mode="bilinear", align_corners=geometry.corner)
+    if in_order(logits_BChw):
+        full = bilinear(logits_BChw, (span[0], span[1]), geometry.corner)
+    else:
+        full = F.interpolate(logits_BChw, size=span, mode="bilinear", align_corners=geometry.corner)
     pad = (0, max(0, width - span[1]), 0, max(0, height - span[0]))
     if any(pad):
         full = F.pad(full, pad, mode="replicate")
     return full[..., :height, :width]
+
+
+def bilinear(values_BChw: Tensor, size: tuple[int, int], corner: bool) -> Tensor:
+    """`F.interpolate(..., mode="bilinear", align_corners=corner)` as products over the two axes.
+
+    A matrix product's gradient is one, too, and adds up in a fixed order on a GPU.
+    """
+    rows_Hh, columns_Ww = (
+        axis_weights(length, count, corner).to(values_BChw)
+        for length, count in zip(size, values_BChw.shape[-2:], strict=True)
+    )
+    return rows_Hh @ values_BChw @ columns_Ww.T
+
+
+def axis_weights(length: int, count: int, corner: bool) -> Tensor:
+    """What each of `count` points gives to each of `length` places, (length, count).
+
+    >>> axis_weights(3, 2, corner=True).tolist()
+    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
+    """
+    place_L = torch.arange(length, dtype=torch.float64)
+    if corner:
+        source_L = place_L * ((count - 1) / max(1, length - 1))
+    else:
+        source_L = ((place_L + 0.5) * (count / length) - 0.5).clamp(0, count - 1)
+    point_N = torch.arange(count, dtype=torch.float64)
+    return (1 - (source_L[:, None] - point_N).abs()).clamp(min=0)
 
 
 def downsample(images_B3HW: Tensor, grid: tuple[int, int], geometry: Geometry) -> Tensor:

@@ -74,6 +74,7 @@ class Engine(Block):
     precision: Literal["fp32", "bf16"]
     tf32: bool
     compile: bool
+    deterministic: bool
 
 
 class Cam(Block):

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from pipeline.augment import View, image_tensor, mask_tensor, random_view
 from pipeline.device import rng
 from pipeline.distributed import world
 from pipeline.images import read_image, read_mask
+from pipeline.loading import loader
 
 # Image and mask, and where it counts how sure the mask is.
 Pair = tuple[Path, Path] | tuple[Path, Path, Path]
@@ -204,24 +205,6 @@ class Views:
         return Batch(images_B3HW, rasters[0], sizes, items, rasters[1] if self.weighted else None)
 
 
-def loader(
-    dataset: Dataset[Any], plan: BatchPlan, workers: int, collate: Callable[[list[Any]], Any]
-) -> DataLoader[Any]:
-    """Load the batches of a plan in `workers` processes; 0: in this one.
-
-    The loader gets a generator of its own: torch's common one is dropout's, and must not depend on
-    how often a training was taken up again.
-    """
-    return DataLoader(
-        dataset,
-        batch_sampler=plan,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),
-    )
-
-
 def batches(
     streams: Sequence[Sequence[Pair]],
     plan: BatchPlan,
@@ -234,6 +217,9 @@ def batches(
     """The batches of a plan, on `device`.
 
     On a GPU the workers only decode: views are cut on the device, in the order of the batches.
+
+    Raises:
+        UserError: a file cannot be read, or a worker was killed.
     """
     images = LabelledImages(streams, classes)
     views = Views(view, len(streams), device, images.weighted)

@@ -1,5 +1,6 @@
 """Stage split: which training images keep their masks, and what each variant does with them."""
 
+import logging
 from pathlib import Path
 
 from pipeline.device import rng
@@ -7,16 +8,23 @@ from pipeline.errors import UserError
 from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.plan import list_hash, make_plan, write_plans
+from pipeline.presence import absence_warnings, absent_classes
+
+log = logging.getLogger(__name__)
 
 
 def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, str]:
     """Write strong.txt, weak.txt and a plan for every variant into `folder`.
+
+    A class that no strong mask or no val mask holds is told as a warning.
 
     Returns:
         short description of each list: its length and the head of its hash.
     """
     strong, weak = draw_lists(params, manifest)
     check_lists(strong, weak, [row.id for row in manifest.of("val")])
+    for warning in absence_warnings(absent_classes(manifest, strong)):
+        log.warning("%s", warning)
     neck_n, extras = params.neck_n, params.train.extras
     write_plans(
         folder, [make_plan(v, neck_n, strong, weak, extras=extras) for v in params.variants]

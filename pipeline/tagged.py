@@ -12,9 +12,10 @@ from pipeline.augment import View, image_tensor, random_view, stack_images, warp
 from pipeline.device import rng
 from pipeline.growing import UNSEEDED
 from pipeline.images import read_image, tag_vector
+from pipeline.loading import loader
 from pipeline.manifest import Manifest, Row
 from pipeline.params import Optimiser
-from pipeline.sampling import BatchPlan, Item, Memory, loader
+from pipeline.sampling import BatchPlan, Item, Memory
 
 Tagged = tuple[Tensor, Tensor, Tensor]  # image, tags, seeds
 

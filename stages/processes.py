@@ -28,8 +28,9 @@ def start(engine: "Engine") -> AbstractContextManager["World"]:
         from pipeline.gpus import claim_gpu
 
         claim_gpu()
-    from pipeline.device import use_tf32
+    from pipeline.device import use_deterministic, use_tf32
     from pipeline.distributed import joined
 
     use_tf32(engine.tf32)
+    use_deterministic(engine.deterministic)
     return joined()

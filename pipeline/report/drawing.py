@@ -99,16 +99,16 @@ def drawing(width: int, height: int, name: str, alt: str) -> Iterator[Drawing]:
 
 
 def to_svg(figure: Figure, alt: str) -> Markup:
-    """An SVG element without prologue, ids of its groups, fonts and fixed colours."""
+    """An SVG element without prologue, ids of its groups, fonts and fixed colours.
+
+    Only tags are changed, so that a text that looks like part of one stays what it is.
+    """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<g) id="[^"]*"', r"\1", text)
-    text = re.sub(r" font-family: [^;\"]*;?", "", text)
-    for stand_in, value in CSS.items():
-        text = text.replace(stand_in, value)
+    text = re.sub(r"<[^>]*>", lambda found: themed(found[0]), text)
     body = text[text.index(">", text.index("<svg")) + 1 :]
     width, height = (round(72 * inches) for inches in figure.get_size_inches())
     head = (
@@ -116,6 +116,15 @@ def to_svg(figure: Figure, alt: str) -> Markup:
         f'style="width:{width}px">'
     )
     return Markup(head + body)  # noqa: S704 - matplotlib escapes its texts
+
+
+def themed(tag: str) -> str:
+    """One of matplotlib's tags, whose attributes hold no text of ours, as the page wants it."""
+    tag = re.sub(r'^(<g) id="[^"]*"', r"\1", tag)
+    tag = re.sub(r" font-family: [^;\"]*;?", "", tag)
+    for stand_in, value in CSS.items():
+        tag = tag.replace(stand_in, value)
+    return tag
 
 
 def spread(mean: float, deviation: float | None) -> str:

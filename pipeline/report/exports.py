@@ -11,7 +11,9 @@ from pipeline.report.collect import Source, unique
 
 NOT_RUN = "not run"
 LONG = 40  # rows that fit on a page
-MARKUP = re.compile(r"([\\|`*<])")  # what Markdown would take for more than text
+# What Markdown would take for more than text; an underscore within a word it leaves alone.
+MARKUP = re.compile(r"([\\|`*<&$~\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+BREAK = re.compile(r"[\r\n]+")  # ends a row in either format
 SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -95,7 +97,8 @@ def write_tables(folder: Path, tables: Sequence[Table]) -> None:
 def as_markdown(frame: pd.DataFrame, table: Table) -> str:
     """A pipe table under its caption; numbers to the right."""
     align = _alignment(table)
-    text: str = frame.map(lambda cell: MARKUP.sub(r"\\\1", cell)).to_markdown(
+    literal = frame.rename(columns=_literal).map(_literal)
+    text: str = literal.to_markdown(
         index=False,
         disable_numparse=True,
         colalign=["left" if a == "l" else "right" for a in align],
@@ -118,7 +121,12 @@ def as_latex(frame: pd.DataFrame, table: Table) -> str:
     return f"% needs booktabs{' and longtable' if long else ''}\n{text}"
 
 
+def _literal(text: str) -> str:
+    return BREAK.sub(" ", MARKUP.sub(r"\\\1", text))
+
+
 def _escaped(text: str) -> str:
+    text = BREAK.sub(" ", text)
     # Behind a row's end, [ and * would be taken for its arguments.
     guard = "{}" if text.startswith(("[", "*")) else ""
     return guard + "".join(SPECIAL.get(character, character) for character in text)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 
 from pipeline.atomic import whole_file
@@ -14,6 +13,7 @@ from pipeline.manifest import Manifest
 from pipeline.params import Params
 from pipeline.paths import PROXY, SPLIT
 from pipeline.plan import Plan, list_hash, read_plans
+from pipeline.presence import absent_classes
 from pipeline.report import compare, scores, tables
 from pipeline.report.claims import judge
 from pipeline.report.collect import (
@@ -30,7 +30,6 @@ from pipeline.report.collect import (
     read_weak_curves,
 )
 from pipeline.report.compare import Counts
-from pipeline.report.drawing import FAMILIES, family_of
 from pipeline.report.exports import Table, write_tables
 from pipeline.report.figures import (
     confusion_chart,
@@ -43,8 +42,8 @@ from pipeline.report.names import ENSEMBLE, scored_names, subject
 from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
+from pipeline.report.template import render_page
 
-TEMPLATES = Path(__file__).parent
 DATASETS = {
     "shapes": "the embedded scenes",
     "voc": "PASCAL VOC 2012",
@@ -76,12 +75,13 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     val = val_grid(params, manifest)
     values = {
         **page_values(params, manifest, counts, outcomes),
+        "absent": absent_classes(manifest, first.strong),
         "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
         **chart_values(params, manifest, counts, outcomes, trainings),
         **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),
         "tables": made,
     }
-    page = environment().get_template("page.html.j2").render(values)
+    page = render_page(values)
     write_tables(folder / "tables", list(made.values()))
     write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
     with whole_file(folder / "index.html") as part:
@@ -97,24 +97,6 @@ def comparison_text(params: Params) -> str:
     return "\n".join(
         tables.comparison_lines({name: read_scores(params, name) for name in scored_names(params)})
     )
-
-
-def environment() -> Environment:
-    """The template engine: whatever a template prints is escaped, unknown names are errors."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        plain=tables.plain,
-        clock=tables.clock,
-        quality=tables.quality_name,
-        tone=lambda name: family_of(name) if family_of(name) in FAMILIES else "",
-    )
-    return made
 
 
 def all_tables(

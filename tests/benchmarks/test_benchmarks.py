@@ -28,7 +28,9 @@ yaml = YAML(typ="safe", pure=True)
 app = command.typer.Typer()
 app.command()(command.main)
 
-ENGINE = Engine(processes=1, workers=0, precision="fp32", tf32=False, compile=False)
+ENGINE = Engine(
+    processes=1, workers=0, precision="fp32", tf32=False, compile=False, deterministic=False
+)
 
 
 def row(ours: float, peer: float, target: float) -> Row:

@@ -33,11 +33,21 @@ from pipeline.record import write_record
 from pipeline.report.page import write_report
 from pipeline.results import write_csv, write_results
 
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"onerror=',
+    "'",
+    "</svg>",
+    "$x_1%",
+    ' font-family: x" #01a001 | \\',  # what drawing.py looks for, and what tables are made of
+    "&amp;",
+)
 SIDE = 32
 COUNTS = {"strong": 2, "weak": 5, "val": 6}
 # pixels the networks get wrong
 WRONG_EVERY = {"dsrg": 2, "weak": 2, "mixed": 3, "strong": 4, "dual": 9, "ensemble_weak": 5}
 NAMES = ("background", "<script>alert(1)</script>", "a & $b$", *CLASS_NAMES[3:])
+IDS = tuple(str(number) for number in range(sum(COUNTS.values())))
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +69,28 @@ def finished_run(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+@pytest.fixture(scope="session")
+def hostile_page(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run in which every name that somebody can choose is meant to do harm."""
+    folder = tmp_path_factory.mktemp("hostile")
+    chosen = params.model_copy(update={"data_root": HOSTILE[0]})
+    with contextlib.chdir(folder):
+        filled = (*HOSTILE[:-1], HOSTILE[-1].replace(";", ""))  # classes may not hold it
+        write_data_set(
+            ["background", *filled, *CLASS_NAMES[len(HOSTILE) + 1 :]],
+            [f"{HOSTILE[int(i) % len(HOSTILE)]}{int(i) // len(HOSTILE) or ''}" for i in IDS],
+        )
+        write_run(chosen, open_manifest(chosen))
+        for place, stage in enumerate(("download", "seeds", "dsrg", "proxy", "split")):
+            commit, device = HOSTILE[place], HOSTILE[place - 1]
+            write_record(RECORDS / f"{stage}.json", commit=commit, device=device, machine=device)
+        for name in chosen.variants:
+            record = {"commit": HOSTILE[0], "device": HOSTILE[1]}
+            write_record(RECORDS / f"evaluate-{name}.json", **record)
+        write_report(chosen, open_manifest(chosen), folder / "report")
+    return folder / "report"
+
+
 @pytest.fixture
 def run(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, a copy of a finished run."""
@@ -76,9 +108,9 @@ def page(params: Params, finished_run: Path, tmp_path_factory: pytest.TempPathFa
     return (folder / "index.html").read_text(encoding="utf-8")
 
 
-def write_data_set() -> None:
+def write_data_set(names: Sequence[str] = NAMES, ids: Sequence[str] = IDS) -> None:
     """Small scenes whose classes have names that HTML, SVG or matplotlib could trip over."""
-    classes = make_classes(NAMES)
+    classes = make_classes(names)
     (DATASET / "images").mkdir(parents=True)
     (DATASET / "masks").mkdir()
     rows = []
@@ -88,7 +120,8 @@ def write_data_set() -> None:
         image, mask = f"images/{index}.png", f"masks/{index}.png"
         Image.fromarray(scene.image).save(DATASET / image)
         write_mask(DATASET / mask, scene.mask, classes)
-        rows.append(Row(f"{index}", image, mask, split, tags_of_mask(scene.mask), SIDE, SIDE))
+        tags = tags_of_mask(scene.mask)
+        rows.append(Row(ids[index], image, mask, split, tags, SIDE, SIDE))
     write_manifest(DATASET, rows, classes)
 
 
@@ -119,7 +152,7 @@ def write_weak_side(manifest: Manifest) -> None:
     for folder in (SEEDS, DSRG, PROXY / "masks"):
         folder.mkdir(parents=True)
     for row in manifest.train():
-        write_mask(PROXY / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes)
+        put_mask(PROXY / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes)
     np.save(SEEDS / "seeds.npy", np.full((len(manifest.train()), 4, 4), 255, dtype=np.uint8))
     write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
     columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}
@@ -130,6 +163,12 @@ def write_weak_side(manifest: Manifest) -> None:
     scores = [[row.id, f"{50 + place:.2f}"] for place, row in enumerate(manifest.train())]
     write_csv(PROXY / "images.csv", ["id", "proxy_iou"], [*scores[:-1], [scores[-1][0], "3.00"]])
     (PROXY / "quality.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def put_mask(path: Path, mask_HW: Bytes, classes: ClassList) -> None:
+    """Write a mask, in a folder of its own if its image's id has a slash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_mask(path, mask_HW, classes)
 
 
 def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
@@ -144,7 +183,7 @@ def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
         write_history(model_dir(name, seed) / "history.csv", rows)
     for row in manifest.of("val"):
         mask_HW = spoil(truth_of(manifest, row), WRONG_EVERY[name])
-        write_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
+        put_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
     write_results(RESULTS / name, manifest.classes, seeds, confusions)
 
 

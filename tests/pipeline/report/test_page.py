@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.manifest import open_manifest
 from pipeline.params import Params
 from pipeline.paths import DATASET, MODELS, PREDICTIONS, PROXY, RECORDS, RESULTS, SEEDS, SPLIT
+from pipeline.presence import absent_classes
 from pipeline.report.page import comparison_text, write_report
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -235,3 +237,24 @@ def test_text_for_the_terminal(params: Params, run: Path) -> None:
     shutil.rmtree(RESULTS / "dual")
     with pytest.raises(UserError, match=r"stages\.evaluate dual"):
         comparison_text(params)
+
+
+def test_classes_without_a_pixel_are_warned_of(page: str, params: Params, run: Path) -> None:
+    manifest = open_manifest(params)
+    absent = absent_classes(manifest, [row.id for row in manifest.of("strong")])
+    assert absent.strong
+    assert absent.val
+    text = re.sub(r"\s+", " ", page)
+    for kind, count, names in (("strong", 2, absent.strong), ("val", 6, absent.val)):
+        assert f"none of the {count} {kind} masks holds {escape(', '.join(names))}" in text
+
+
+def test_without_such_classes_there_is_no_warning(params: Params, run: Path) -> None:
+    text = (DATASET / "manifest.csv").read_text(encoding="utf-8")
+    everything = ";".join(open_manifest(params).classes.names[1:])
+    rows = list(csv.reader(text.splitlines()))
+    with (DATASET / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [rows[0], *([*row[:4], everything, *row[5:]] for row in rows[1:])]
+        )
+    assert "Warning" not in render(params)

@@ -1,0 +1,74 @@
+"""A stage whose decoding workers fail ends soon, with one message and nothing half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.settings import SMALL, put, raw_values
+
+ROOT = Path(__file__).parents[2]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+ENDLESS = {"engine.workers": 2, "cam.optimiser.iterations": 1_000_000}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def rendered(tmp_path: Path) -> Path:
+    """A folder with a data set, and params for a training that would take days."""
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(put(put(raw_values(), SMALL), ENDLESS), file)
+    command = [sys.executable, "-m", "stages.download"]
+    subprocess.run(command, cwd=tmp_path, env=ENV, check=True, capture_output=True)
+    return tmp_path
+
+
+def begin(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "stages.seeds"]
+    return subprocess.Popen(command, cwd=folder, env=ENV, text=True, stderr=subprocess.PIPE)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def the_message(errors: str) -> str:
+    """The one message among a progress bar."""
+    assert "Traceback" not in errors
+    (message,) = [line for line in errors.splitlines() if line.startswith("error: ")]
+    return message
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="wants Linux's /proc")
+def test_a_killed_worker(rendered: Path) -> None:
+    process = begin(rendered)
+    deadline = time.monotonic() + 60
+    while len(workers := children(process.pid)) < 2:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1)  # into the steps
+    os.kill(workers[1], signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    message = the_message(errors)
+    assert "engine.workers: a process that decodes (pid " in message
+    assert "is killed by signal: Killed" in message
+    assert "/dev/shm" in message
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert not list((rendered / "data").glob("*seeds*"))
+
+
+def test_an_image_that_was_spoilt_after_the_manifest_was_made(rendered: Path) -> None:
+    image = sorted((rendered / "data/dataset/images").iterdir())[3]
+    image.write_bytes(image.read_bytes()[:100])
+    _, errors = begin(rendered).communicate(timeout=60)
+    message = the_message(errors)
+    assert f"data/dataset/images/{image.name} cannot be read as an image" in message
+    assert not list((rendered / "data").glob("*seeds*"))
