@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
+from pipeline import stopping
 from pipeline.errors import UserError
 
 ROOM = (
@@ -95,7 +96,7 @@ def loader(
             num_workers=workers,
             collate_fn=Collate(collate),
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=leave_interrupts,
+            worker_init_fn=leave_signals,
             generator=torch.Generator(),
         )
     )
@@ -132,9 +133,13 @@ def words_of_death(error: BaseException) -> str | None:
     return cause or str(error).removeprefix(start).split(". ")[0].strip().rstrip(".")
 
 
-def leave_interrupts(_worker: int) -> None:
-    """Ctrl-C is for the main process, which ends its workers: none shows a traceback of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def leave_signals(_worker: int) -> None:
+    """Ctrl-C and SIGTERM are for the main process: it saves, and ends its workers.
+
+    Sent to a whole group, they would else take the workers from under a step that is not done.
+    """
+    for number in stopping.HEARD:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Watch:

@@ -31,11 +31,24 @@ def rendered(tmp_path: Path) -> Path:
 
 def begin(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "stages.seeds"]
-    return subprocess.Popen(command, cwd=folder, env=ENV, text=True, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=folder, env=ENV, text=True, stderr=subprocess.PIPE, start_new_session=True
+    )
 
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The workers of a training, once it is into the steps."""
+    deadline = time.monotonic() + 60
+    while len(workers := children(process.pid)) < 2:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1)
+    return workers
 
 
 def the_message(errors: str) -> str:
@@ -48,12 +61,7 @@ def the_message(errors: str) -> str:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="wants Linux's /proc")
 def test_a_killed_worker(rendered: Path) -> None:
     process = begin(rendered)
-    deadline = time.monotonic() + 60
-    while len(workers := children(process.pid)) < 2:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    time.sleep(1)  # into the steps
+    workers = workers_of(process)
     os.kill(workers[1], signal.SIGKILL)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
@@ -62,7 +70,20 @@ def test_a_killed_worker(rendered: Path) -> None:
     assert "is killed by signal: Killed" in message
     assert "/dev/shm" in message
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
-    assert not list((rendered / "data").glob("*seeds*"))
+    assert not (rendered / "data/seeds").exists()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="wants Linux's /proc")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_all_of_them_saves_and_leaves(rendered: Path, sent: signal.Signals) -> None:
+    process = begin(rendered)
+    workers = workers_of(process)
+    os.killpg(process.pid, sent)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 128 + sent
+    assert the_message(errors).startswith(f"error: stopped by {sent.name}")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert len(list((rendered / "data/checkpoints").glob("seeds-*/*.pt"))) == 1
 
 
 def test_an_image_that_was_spoilt_after_the_manifest_was_made(rendered: Path) -> None:
@@ -71,4 +92,4 @@ def test_an_image_that_was_spoilt_after_the_manifest_was_made(rendered: Path) ->
     _, errors = begin(rendered).communicate(timeout=60)
     message = the_message(errors)
     assert f"data/dataset/images/{image.name} cannot be read as an image" in message
-    assert not list((rendered / "data").glob("*seeds*"))
+    assert not (rendered / "data/seeds").exists()
