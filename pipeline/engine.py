@@ -74,13 +74,11 @@ def train_steps(
         StoppedError: asked to stop; a checkpoint of this step is written.
     """
     shown = track(fit(saved.learner, batches, losses), what, steps - saved.done)
-    bad_T = torch.tensor(math.inf)
+    bad_T, step = torch.tensor(math.inf), saved.done
     with stopping.held():
         for step, shown_T in enumerate(shown, start=saved.done + 1):
             saved.sums = shown_T.clone() if saved.sums is None else saved.sums.add_(shown_T)
-            bad_T = first_bad(
-                bad_T, shown_T, step
-            )  # read only now and then: reading waits for GPUs
+            bad_T = first_bad(bad_T, shown_T, step)  # read with the rows: reading waits for GPUs
             row, leave = step % every == 0, stop_after(step)
             if row or leave or step == steps:
                 refuse_bad(bad_T, what, names_of)
@@ -90,6 +88,10 @@ def train_steps(
                 raise stopping.stop()
             if row:
                 saved.offer(step)
+    if step < steps:  # the processes that decode were stopped before this one came to look
+        if world().size == 1:
+            saved.save(step)
+        raise stopping.stop()
 
 
 def first_bad(bad_T: Tensor, shown_T: Tensor, step: int) -> Tensor:

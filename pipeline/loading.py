@@ -86,6 +86,8 @@ def loader(
     The loader gets a generator of its own: torch's common one is dropout's, and must not depend on
     how often a training was taken up again.
 
+    It ends before its time where the stage was asked to stop and so were its workers.
+
     Raises:
         UserError: a file cannot be read, or a worker was killed.
     """
@@ -96,7 +98,7 @@ def loader(
             num_workers=workers,
             collate_fn=Collate(collate),
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=leave_signals,
+            worker_init_fn=leave_interrupts,
             generator=torch.Generator(),
         )
     )
@@ -111,6 +113,8 @@ def loader(
             said = words_of_death(error)
             if said is None:
                 raise
+            if stopping.asked():
+                return  # the signal went to the workers, too
             failure = UserError(f"engine.workers: a process that decodes {said}; {ROOM}")
         else:
             if isinstance(batch, UserError):
@@ -133,13 +137,9 @@ def words_of_death(error: BaseException) -> str | None:
     return cause or str(error).removeprefix(start).split(". ")[0].strip().rstrip(".")
 
 
-def leave_signals(_worker: int) -> None:
-    """Ctrl-C and SIGTERM are for the main process: it saves, and ends its workers.
-
-    Sent to a whole group, they would else take the workers from under a step that is not done.
-    """
-    for number in stopping.HEARD:
-        signal.signal(number, signal.SIG_IGN)
+def leave_interrupts(_worker: int) -> None:
+    """Ctrl-C is for the main process, which ends its workers: none shows a traceback of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Watch:

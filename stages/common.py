@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -47,6 +48,9 @@ def stage(main: Callable[P, None]) -> Callable[..., None]:
             known = error if isinstance(error, UserError) else explain(error)
             if debug or known is None:
                 raise
+            # What the frames hold, such as processes that decode, ends now: while the interpreter
+            # goes down it would take ten seconds.
+            traceback.clear_frames(error.__traceback__)
             if not isinstance(known, LostProcessesError) and not leave_word(str(known)):
                 typer.echo(f"error: {known}", err=True)
             raise typer.Exit(known.exit_code) from None
