@@ -6,6 +6,7 @@ batch that found no room in shared memory. Here a worker hands over the error it
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -109,8 +110,8 @@ def loader(
                 batch = next(batches)
         except StopIteration:
             return
-        except RuntimeError as error:
-            said = words_of_death(error)
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            said = words_of_death(error) or words_of_silence(error, workers)
             if said is None:
                 raise
             if stopping.asked():
@@ -135,6 +136,21 @@ def words_of_death(error: BaseException) -> str | None:
         return None
     cause = error.__cause__ and words_of_death(error.__cause__)
     return cause or str(error).removeprefix(start).split(". ")[0].strip().rstrip(".")
+
+
+def words_of_silence(error: BaseException, workers: int) -> str | None:
+    """What to say where a worker fell silent while it handed over a batch; else None.
+
+    Its socket breaks before the signal of its death is heard.
+    """
+    if not workers or isinstance(error, RuntimeError):
+        return None
+    time.sleep(0.2)
+    try:
+        watch().handler(signal.SIGCHLD, None)
+    except RuntimeError as death:
+        return words_of_death(death)
+    return "fell silent"
 
 
 def leave_interrupts(_worker: int) -> None:
