@@ -134,7 +134,7 @@ def test_overlap_of_train_and_val_is_refused(tmp_path: Path) -> None:
     devkit = make_devkit(tmp_path)
     add_augmented(devkit)
     save_list(devkit / "ImageSets" / "Segmentation" / "val.txt", ["2007_03", "2008_01"])
-    with pytest.raises(UserError, match=r"val\.txt share 1 images: 2008_01"):
+    with pytest.raises(UserError, match=r"val\.txt share images: 2008_01"):
         run(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -156,7 +156,7 @@ def test_every_missing_file_is_named(tmp_path: Path) -> None:
     (devkit / "JPEGImages" / "2008_01.jpg").unlink()
     (devkit / "SegmentationClass" / "2007_01.png").unlink()
     save_mask(devkit / "SegmentationClass" / "2007_03.png", np.zeros((4, 4), dtype=np.uint8))
-    with pytest.raises(UserError, match="3 images or masks") as caught:
+    with pytest.raises(UserError, match="for 2 reasons") as caught:
         run(tmp_path, tmp_path / "out")
     message = str(caught.value)
     assert all(name in message for name in ("2008_01.jpg", "2007_01.png", "2007_03.png is 4x4"))
