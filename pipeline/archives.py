@@ -1,7 +1,9 @@
 """Archives on the web: fetched whole, unpacked safely, and only as far as they are needed."""
 
+import lzma
 import os
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,7 +19,12 @@ from pipeline.progress import track
 DOWNLOADS = "downloads"  # folder under data_root that keeps the archives as they came
 
 Wanted = Callable[[str], bool]
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
+# What the libraries raise on archives that are damaged, locked or packed in a way they do not know.
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error),
+    *(ValueError, RuntimeError, KeyError, IndexError, OverflowError, NotImplementedError),
+    *(NotADirectoryError, IsADirectoryError, FileExistsError),
+)
 
 
 @dataclass(frozen=True)
