@@ -1,5 +1,6 @@
 """Archives on the web: fetched whole, unpacked safely, and only as far as they are needed."""
 
+import errno
 import lzma
 import os
 import shutil
@@ -23,8 +24,10 @@ Wanted = Callable[[str], bool]
 DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error),
     *(ValueError, RuntimeError, KeyError, IndexError, OverflowError, NotImplementedError),
-    *(NotADirectoryError, IsADirectoryError, FileExistsError),
 )
+# What the system says to impossible places and names in an archive; without a number it is the
+# libraries' own. Full disks and the like are no damage.
+IMPOSSIBLE = (None, errno.EINVAL, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def unpack(archive: Path, folder: Path, inside: str = "", wanted: Wanted | None 
         if not sum(1 for _ in track(names, f"unpack {archive.name}", count)):
             raise UserError(f"{archive} holds no file under {inside!r} that is needed")
         _move_in(staging, folder)
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in IMPOSSIBLE:
+            raise
         raise UserError(
             f"{archive} cannot be unpacked ({error}); remove it and run the stage again"
         ) from error
