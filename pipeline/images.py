@@ -34,7 +34,7 @@ def read_image(path: Path, size: Size | None = None) -> Image.Image:
 
     Args:
         path: any file Pillow reads, whatever its suffix says.
-        size: width and height its row in the manifest has, where the caller knows it.
+        size: width and height of its row in the manifest or of its mask, where it has to have it.
 
     Raises:
         UserError: the file is missing or is no readable image, or has not that size.
@@ -46,8 +46,7 @@ def read_image(path: Path, size: Size | None = None) -> Image.Image:
         raise error if size is None else UserError(f"{error}; {AGAIN}") from None
     if size not in (None, photograph.size):
         raise UserError(
-            f"{path} is {_by(photograph.size)} pixels, but was {_by(size)} when the data set was "
-            f"read; {AGAIN}"
+            f"{path} is {_by(photograph.size)} pixels, but {_by(size)} were expected; {AGAIN}"
         )
     return photograph
 
@@ -171,14 +170,14 @@ def _care(image: Image.Image) -> tuple[str, ...]:
     """What `_to_rgb` has to do beyond copying, from an image's header; common modes say nothing."""
     mode = image.mode
     care = []
-    if mode == "CMYK":
-        care.append("converted from CMYK")
+    if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        care.append(f"converted from {mode}")
     if mode.startswith("I;16"):
         care.append("scaled from 16 bits")
     if mode in ("1", "L", "LA", "La"):
         care.append("widened from grey")
     if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        care.append("without their transparency")
+        care.append("stripped of transparency")
     if getattr(image, "n_frames", 1) > 1:
         care.append("first of several frames")
     return tuple(care)

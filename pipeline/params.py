@@ -266,6 +266,15 @@ def load_params(path: Path) -> Params:
         raise UserError(f"{path}{line} is not readable YAML: {reason}") from error
     except Exception as error:  # ruamel raises more than its own errors on odd text
         raise UserError(f"{path} is not readable YAML: {_first_line(error)}") from error
+    return check_params(values, path)
+
+
+def check_params(values: Any, path: Path) -> Params:
+    """What a params file holds, as params.
+
+    Raises:
+        UserError: keys are unknown, missing or impossible; the message lists every such key.
+    """
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold keys and values; copy one from recipes/")
     try:

@@ -66,8 +66,10 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
         problems.add(f"{data_root / 'annotations'}: train and val name", ["different categories"])
     names = [Path(p.file_name).stem for index in parts.values() for p in index.pictures.values()]
     check_names(names, data_root / "annotations", problems)
-    with problems.gathered():
+    try:
         class_list(train)
+    except UserError as error:
+        problems.add(f"{annotations_path(data_root, TRAIN)}: categories are no classes", [error])
     seen = {part: _look_at_all(data_root / part, index, problems) for part, index in parts.items()}
     instances = {
         part: read_instances(annotations_path(data_root, part), index, problems)

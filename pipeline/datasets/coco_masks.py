@@ -36,10 +36,14 @@ class Instance(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """Images by id, and category names by id in the order of the ids."""
+    """Images by id, and category names by id in the order of the ids.
+
+    `damaged`: some are missing, and it was said why.
+    """
 
     pictures: dict[int, Picture]
     categories: dict[int, str]
+    damaged: bool = False
 
 
 def read_index(path: Path, problems: Problems) -> Index:
@@ -52,6 +56,7 @@ def read_index(path: Path, problems: Problems) -> Index:
     """
     pictures: dict[int, Picture] = {}
     categories: dict[int, str] = {}
+    damaged = False
     for key, item in stream_arrays(path):
         try:
             if key == "images":
@@ -64,9 +69,10 @@ def read_index(path: Path, problems: Problems) -> Index:
                 categories[number] = str(item["name"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             problems.add(f"{path}: entries of {key!r} are not COCO's", [_describe(item, error)])
-    if (not pictures or not categories) and not problems:
+            damaged = True
+    if not damaged and not (pictures and categories):
         raise UserError(f"{path} names no images or no categories; it is no instances file")
-    return Index(pictures, dict(sorted(categories.items())))
+    return Index(pictures, dict(sorted(categories.items())), damaged)
 
 
 def read_instances(path: Path, index: Index, problems: Problems) -> dict[int, list[Instance]]:
@@ -84,10 +90,14 @@ def read_instances(path: Path, index: Index, problems: Problems) -> dict[int, li
         if key != "annotations":
             continue
         try:
-            picture = index.pictures[item["image_id"]]
+            picture = index.pictures.get(item["image_id"])
+            label = labels.get(item["category_id"])
+            if picture is None or label is None:
+                if index.damaged:
+                    continue
+                raise ValueError(f"its {'category' if picture else 'image'} is not in the file")
             runs = encode(item["segmentation"], picture.height, picture.width)
-            area = _finite(item["area"])
-            instance = Instance(labels[item["category_id"]], area, bool(item["iscrowd"]), runs)
+            instance = Instance(label, _finite(item["area"]), bool(item["iscrowd"]), runs)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             problems.add(f"{path}: annotations are not COCO's", [_describe(item, error)])
             continue
@@ -193,7 +203,7 @@ def _refuse_double(number: int, known: dict[int, Any]) -> None:
 def _describe(item: Any, error: Exception) -> str:
     """An entry by its id, and what is wrong with it."""
     number = item.get("id", "without id") if isinstance(item, dict) else item
-    reason = f"lacks {error} or knows none of it" if isinstance(error, KeyError) else str(error)
+    reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
     return f"{number!r:.40} ({reason})"
 
 

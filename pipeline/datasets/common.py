@@ -47,7 +47,9 @@ def read_lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")  # Windows editors like to put a mark in front
     except FileNotFoundError:
         raise UserError(f"{path} is not there") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
         raise UserError(f"{path} cannot be read as UTF-8 text ({error})") from error
     return [line.strip() for line in text.rstrip().splitlines()]
 

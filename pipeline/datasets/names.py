@@ -1,6 +1,7 @@
 """Names of images: all that goes with an image is a file of its name, on any file system."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.datasets.problems import Problems
@@ -18,7 +19,9 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
         place: the folder or file they come from, for the messages.
         problems: gets what is found.
     """
-    names = list(names)
+    counts = Counter(iter(names))
+    names = list(counts)
+    problems.add(f"{place} has names twice", [name for name in names if counts[name] > 1])
     problems.add(f"{place} has names that lead to another folder", map(ascii, filter(leads, names)))
     problems.add(
         f"{place} has names with a line end or another control character, or that are no UTF-8",
@@ -30,7 +33,11 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
     )
     problems.add(
         f"{place} has names longer than {NAME_BYTES} bytes, too long for what stages add to them",
-        [name for name in names if len(name.encode(errors="surrogatepass")) > NAME_BYTES],
+        [
+            f"{name[:40]}..."
+            for name in names
+            if len(name.encode(errors="surrogatepass")) > NAME_BYTES
+        ],
     )
     problems.add(
         f"{place} has names that differ only in case or in their Unicode form, which some file "

@@ -71,6 +71,8 @@ class Problems:
 
     def _entry(self, problem: str, cases: list[str], most: int | None) -> str:
         """One problem and its cases."""
+        if problem in self.sentences and len(cases) == 1:
+            return cases[0]
         if problem in self.sentences:
             listed = name_some(cases, "\n  ", most)
             return f"{len(cases)} {problem}:\n  {listed}"

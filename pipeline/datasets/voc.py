@@ -98,7 +98,7 @@ def read_lists(devkit: Path, data_root: Path, problems: Problems) -> dict[str, l
         ("the other lists", {*train, *trainaug, *val}, "test.txt", {*test}),
     ):
         # Scores on images that were trained on say nothing.
-        problems.add(f"{folder}: {first} and {second} share images", sorted(left & right))
+        problems.add(f"{folder}: {second} shares images with {first}", sorted(left & right))
     with problems.gathered():
         _check_counts({"train": len(train), "trainaug": len(trainaug), "val": len(val)}, folder)
     return {"strong": train, "weak": sorted(trainaug - {*train}), "val": val, "test": test}

@@ -209,7 +209,8 @@ def read_or_refuse(read: Read, data: bytes, refusal: type[Exception]) -> None:
     try:
         read(data)
     except refusal as error:
-        assert str(error).strip(), "refused without a word"
+        if not str(error).strip():
+            raise AssertionError("refused without a word") from error
 
 
 def run(target: str, seconds: int, keep: Path) -> bool:
@@ -246,7 +247,8 @@ def main() -> int:
         fuzz(options.inside, options.seconds, options.keep)
         return 0
     targets = options.target or list(TARGETS)
-    return int(any([run(target, options.seconds, options.keep) for target in targets]))
+    found = [run(target, options.seconds, options.keep) for target in targets]
+    return int(any(found))
 
 
 if __name__ == "__main__":

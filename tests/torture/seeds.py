@@ -24,7 +24,7 @@ def images() -> list[bytes]:
     picture = Image.fromarray(noise)
     exif = Image.Exif()
     exif[0x0112] = 6
-    wide = Image.fromarray((noise[..., 0].astype(np.uint16) << 8))
+    wide = Image.fromarray(noise[..., 0].astype(np.uint16) << 8)
     return [
         saved(picture, "JPEG", exif=exif),
         saved(picture, "JPEG", progressive=True),

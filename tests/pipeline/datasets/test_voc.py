@@ -134,7 +134,7 @@ def test_overlap_of_train_and_val_is_refused(tmp_path: Path) -> None:
     devkit = make_devkit(tmp_path)
     add_augmented(devkit)
     save_list(devkit / "ImageSets" / "Segmentation" / "val.txt", ["2007_03", "2008_01"])
-    with pytest.raises(UserError, match=r"val\.txt share images: 2008_01"):
+    with pytest.raises(UserError, match=r"val\.txt shares images with .*: 2008_01"):
         run(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
