@@ -96,6 +96,14 @@ def read_instances(folder: Path) -> tuple[Read, list[bytes]]:
     return read, seeds.instances()
 
 
+def read_matlab(folder: Path) -> tuple[Read, list[bytes]]:
+    """SBD's masks."""
+    from pipeline.datasets.voc import read_sbd_mask
+    from tests.torture import seeds
+
+    return lambda data: read_sbd_mask(written(folder / "a.mat", data)), seeds.matlab()
+
+
 def read_folders(folder: Path) -> tuple[Read, list[bytes]]:
     """classes.txt, tags.csv and both lists of a folder of photographs."""
     import logging
@@ -160,6 +168,7 @@ TARGETS = {
     "mask": read_masks,
     "manifest": read_manifests,
     "coco": read_instances,
+    "matlab": read_matlab,
     "folder": read_folders,
     "archive": read_archives,
     "weights": read_weights,

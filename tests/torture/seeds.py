@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save
+from scipy.io import savemat
 
 from pipeline.manifest import Row, make_classes, write_manifest
 
@@ -96,6 +97,17 @@ def instances() -> list[bytes]:
         "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
     }
     return [json.dumps(content).encode(), json.dumps(content, indent=1).encode()]
+
+
+def matlab() -> list[bytes]:
+    """Masks as SBD keeps them."""
+    made = []
+    for packed in (True, False):
+        buffer = io.BytesIO()
+        mask = np.arange(SIDE, dtype=np.uint8)[None].repeat(SIDE, 0)
+        savemat(buffer, {"GTcls": {"Segmentation": mask}}, do_compression=packed)
+        made.append(buffer.getvalue())
+    return made
 
 
 def folders() -> list[bytes]:
