@@ -9,6 +9,7 @@ together: stages depend on the manifest alone, and it changes when any file it n
 
 import csv
 import gc
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -106,18 +107,23 @@ def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     return tuple(colours)
 
 
+def is_unprinted(character: str) -> bool:
+    """Whether a character ends a line or has no place in text: controls, halves of surrogates."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
 def make_classes(names: Sequence[str]) -> ClassList:
     """Class list with VOC colours.
 
     Raises:
-        UserError: fewer than two classes, more than 255, an empty or a repeated name.
+        UserError: fewer than two classes, more than 255, an empty, a repeated or an odd name.
     """
     if not 2 <= len(names) <= IGNORE:
         raise UserError(f"a data set needs 2 to 255 classes with background, found {len(names)}")
     for name in names:
         if not name.strip() or ";" in name:
             raise UserError(f"class name {name!r} is empty or holds a ';'; rename it")
-        if not name.isprintable():
+        if any(map(is_unprinted, name)):
             raise UserError(f"class name {name!r} holds a control character; rename it")
     doubles = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubles:

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.datasets.problems import Problems
+from pipeline.manifest import is_unprinted
 
 # File systems allow 255 bytes. Stages write `<id>.png`, and for a while `.<id>.png.part`.
 NAME_BYTES = 240
-UNPRINTED = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no UTF-8, line ends
 
 
 def check_names(names: Iterable[str], place: object, problems: Problems) -> None:
@@ -29,7 +29,11 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
     )
     problems.add(
         f"{place} has names that begin or end with a blank, which lists cannot hold",
-        [repr(name) for name in names if name != name.strip() and name.isprintable()],
+        [
+            ascii(name)
+            for name in names
+            if name != name.strip() and not any(map(is_unprinted, name))
+        ],
     )
     problems.add(
         f"{place} has names longer than {NAME_BYTES} bytes, too long for what stages add to them",
@@ -53,11 +57,6 @@ def leads(name: str) -> bool:
     (True, False, True)
     """
     return name in ("", ".", "..") or any(mark in name for mark in "/\\\0")
-
-
-def is_unprinted(character: str) -> bool:
-    """Whether a character ends a line or has no place in text."""
-    return unicodedata.category(character) in UNPRINTED
 
 
 def twins(names: Iterable[str]) -> list[str]:
