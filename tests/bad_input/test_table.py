@@ -1,12 +1,15 @@
 """Every kind of bad input gives the message messages.txt has, and leaves nothing behind."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pipeline.download import download
 from pipeline.errors import UserError
+from pipeline.manifest import read_manifest
 from pipeline.params import load_params
 from tests.bad_input.spoiling import Spoil
 from tests.bad_input.table import REFUSED, TAKEN
@@ -103,3 +106,28 @@ def test_what_is_not_spoilt_is_read(kind: str, good: Path, tmp_path: Path) -> No
     counts = "6 strong, 8 weak, 1 val" if kind == "folder" else "4 strong, 8 weak, 3 val"
     said = read(kind, good / kind, tmp_path / "out")
     assert said == ("read" if kind == "params" else f"{counts}, 0 test")
+
+
+@pytest.mark.parametrize("kind", ["folder", "voc", "coco"])
+def test_every_image_is_read_once_and_marked_as_ever(
+    kind: str, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path) or real(path))
+    real_open = Image.open
+    monkeypatch.setattr(
+        Image,
+        "open",
+        lambda source, *rest: (isinstance(source, Path) and opened.append(source))
+        or real_open(source, *rest),
+    )  # fmt: skip
+    read(kind, good / kind, tmp_path / "out")
+    assert len(opened) == len(set(opened))
+    manifest = read_manifest(tmp_path / "out", good / kind)
+    assert {manifest.path(row.image) for row in manifest.rows} <= set(opened)
+    for row in manifest.rows:
+        data = manifest.path(row.image).read_bytes()
+        if row.mask:
+            data += manifest.path(row.mask).read_bytes()
+        assert row.md5 == hashlib.md5(data).hexdigest()
