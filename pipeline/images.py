@@ -44,10 +44,7 @@ def read_image(path: Path, size: Size | None = None) -> Image.Image:
             photograph = _to_rgb(ImageOps.exif_transpose(image))
     except UserError as error:
         raise error if size is None else UserError(f"{error}; {AGAIN}") from None
-    if size not in (None, photograph.size):
-        raise UserError(
-            f"{path} is {_by(photograph.size)} pixels, but {_by(size)} were expected; {AGAIN}"
-        )
+    _expect(path, photograph, size)
     return photograph
 
 
@@ -82,16 +79,24 @@ def check_image(path: Path, data: bytes) -> tuple[Size, tuple[str, ...]]:
     return ((height, width) if orientation in range(5, 9) else (width, height)), care
 
 
-def read_mask(path: Path, classes: int | None = None, data: bytes | None = None) -> Image.Image:
+def read_mask(
+    path: Path,
+    classes: int | None = None,
+    *,
+    size: Size | None = None,
+    data: bytes | None = None,
+) -> Image.Image:
     """Open an indexed mask as an 8-bit image of class indices, 255 = ignore.
 
     Args:
         path: a PNG in mode P (palette indices) or L (grey value = index).
         classes: where given, indices from `classes` to 254 are refused.
+        size: width and height of its image, where it has to have it.
         data: the file's content, where the caller has it.
 
     Raises:
-        UserError: the file is missing, is not indexed, or holds an index past the classes.
+        UserError: the file is missing, is not indexed, has not that size, or holds an index past
+            the classes.
     """
     with _opened(path, "a mask", data) as image:
         image.load()
@@ -100,6 +105,7 @@ def read_mask(path: Path, classes: int | None = None, data: bytes | None = None)
             f"{path} is a mask in mode {image.mode}; masks are PNGs whose pixel values are class "
             "indices (mode P or L)"
         )
+    _expect(path, image, size)
     # Pillow would resize a palette image by nearest colour; as L the indices stay what they are.
     mask = Image.fromarray(np.array(image, dtype=np.uint8), mode=None)
     if classes is not None:
@@ -183,10 +189,14 @@ def _care(image: Image.Image) -> tuple[str, ...]:
     return tuple(care)
 
 
-def _by(size: Size | None) -> str:
-    """Width and height for a message."""
-    assert size is not None
-    return f"{size[0]}x{size[1]}"
+def _expect(path: Path, image: Image.Image, size: Size | None) -> None:
+    """Refuse an image that has not the size it had when the data set was read."""
+    if size not in (None, image.size):
+        assert size is not None
+        raise UserError(
+            f"{path} is {image.width}x{image.height} pixels, but {size[0]}x{size[1]} were "
+            f"expected; {AGAIN}"
+        )
 
 
 def palette_bytes(classes: ClassList) -> list[int]:

@@ -147,7 +147,7 @@ def _look_at_mask(
     """Tags from an entry's mask, once that fits its image; what was seen, with the mask's part."""
     assert entry.mask is not None
     data = read_file(entry.mask, "a mask")
-    mask = read_mask(entry.mask, None if classes is None else len(classes), data)
+    mask = read_mask(entry.mask, None if classes is None else len(classes), data=data)
     if seen is None:
         return (), None
     if mask.size != seen.size:

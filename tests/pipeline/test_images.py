@@ -194,3 +194,10 @@ def test_an_image_of_another_size_than_expected(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.png", (5, 4)).size == (5, 4)
     with pytest.raises(UserError, match="is 5x4 pixels, but 4x5 were expected; if the data set"):
         read_image(tmp_path / "a.png", (4, 5))
+
+
+def test_a_mask_of_another_size_than_expected(tmp_path: Path) -> None:
+    Image.new("L", (5, 4)).save(tmp_path / "a.png")
+    assert read_mask(tmp_path / "a.png", 2, size=(5, 4)).size == (5, 4)
+    with pytest.raises(UserError, match="is 5x4 pixels, but 4x5 were expected; if the data set"):
+        read_mask(tmp_path / "a.png", 2, size=(4, 5))
