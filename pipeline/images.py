@@ -41,7 +41,8 @@ def read_image(path: Path, size: Size | None = None) -> Image.Image:
     """
     try:
         with _opened(path, "an image") as image:
-            photograph = _to_rgb(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            photograph = _to_rgb(image)
     except UserError as error:
         raise error if size is None else UserError(f"{error}; {AGAIN}") from None
     _expect(path, photograph, size)
@@ -95,26 +96,26 @@ def read_mask(
         data: the file's content, where the caller has it.
 
     Raises:
-        UserError: the file is missing, is not indexed, has not that size, or holds an index past
+        UserError: the file is missing, is no indexed PNG, has not that size, or holds an index past
             the classes.
     """
     with _opened(path, "a mask", data) as image:
         image.load()
-    if image.mode not in ("P", "L"):
+    if image.mode not in ("P", "L") or image.format != "PNG":  # JPEG and GIF change indices
+        kind = f"a mask in mode {image.mode}" if image.format == "PNG" else f"a {image.format} file"
         raise UserError(
-            f"{path} is a mask in mode {image.mode}; masks are PNGs whose pixel values are class "
-            "indices (mode P or L)"
+            f"{path} is {kind}; masks are PNGs whose pixel values are class indices (mode P or L)"
         )
     _expect(path, image, size)
     # Pillow would resize a palette image by nearest colour; as L the indices stay what they are.
     mask = Image.fromarray(np.array(image, dtype=np.uint8), mode=None)
     if classes is not None:
-        values = np.array(mask)
-        values = values[values != IGNORE]
-        if values.size and int(values.max()) >= classes:
+        counts = mask.histogram()
+        highest = max((index for index in range(IGNORE) if counts[index]), default=0)
+        if highest >= classes:
             raise UserError(
-                f"{path} holds the class index {int(values.max())}, but there are only {classes} "
-                "classes (0 is background, 255 is ignored)"
+                f"{path} holds the class index {highest}, but there are only {classes} classes "
+                "(0 is background, 255 is ignored)"
             )
     return mask
 

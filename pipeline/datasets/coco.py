@@ -70,13 +70,16 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
         class_list(train)
     except UserError as error:
         problems.add(f"{annotations_path(data_root, TRAIN)}: categories are no classes", [error])
+    strong: set[int] = set()
+    if not problems:
+        with problems.gathered():
+            strong = draw_strong(list(train.pictures), params.download.coco.strong, params.seed)
     seen = {part: _look_at_all(data_root / part, index, problems) for part, index in parts.items()}
     instances = {
         part: read_instances(annotations_path(data_root, part), index, problems)
         for part, index in parts.items()
     }
     problems.refuse(data_root)
-    strong = draw_strong(list(train.pictures), params.download.coco.strong, params.seed)
     splits = {key: "strong" if key in strong else "weak" for key in train.pictures}
     (folder / "masks").mkdir(exist_ok=True)
     rows = []

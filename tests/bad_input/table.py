@@ -54,6 +54,8 @@ FOLDER = (
     ("twelve images truncated", every(*(cut(f"images/scene {n}.jpg", 0.5) for n in range(12)))),
     ("mask in colours", pixels("masks/scene 1.png", np.zeros((48, 48, 3), np.uint8))),
     ("mask of 16 bits", pixels("masks/scene 1.png", GREY16)),
+    ("mask that is a JPEG under another name", pixels("masks/scene 1.png", MASK, "JPEG")),
+    ("mask that is a GIF under another name", pixels("masks/scene 1.png", MASK, "GIF")),
     ("mask of bits", pixels("masks/scene 1.png", MASK > 0)),
     ("mask of another size", pixels("masks/scene 1.png", MASK[:-1])),
     ("mask with an index past the classes", pixels("masks/scene 1.png", MASK | 16)),
