@@ -185,7 +185,9 @@ def fuzz(target: str, seconds: int, keep: Path) -> None:
     """Fuzz one target in this process; libFuzzer ends it."""
     import atheris
 
-    with atheris.instrument_imports(include=["pipeline", "PIL", "ruamel", "tarfile", "zipfile"]):
+    with atheris.instrument_imports(
+        include=["pipeline", "PIL", "ruamel", "tarfile", "zipfile", "scipy.io.matlab"]
+    ):
         import PIL.Image
         import ruamel.yaml  # noqa: F401
 
