@@ -1,5 +1,6 @@
 """Photographs come upright and in RGB; masks keep their indices whatever their palette."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +202,15 @@ def test_a_mask_of_another_size_than_expected(tmp_path: Path) -> None:
     assert read_mask(tmp_path / "a.png", 2, size=(5, 4)).size == (5, 4)
     with pytest.raises(UserError, match="is 5x4 pixels, but 4x5 were expected; if the data set"):
         read_mask(tmp_path / "a.png", 2, size=(4, 5))
+
+
+def test_a_large_mask_is_not_copied_again_and_again(tmp_path: Path) -> None:
+    """Found by fuzzing: masks of many pixels took over 2 GB."""
+    side = 1000
+    Image.new("L", (side, side), 1).save(tmp_path / "a.png")
+    tracemalloc.start()
+    try:
+        read_mask(tmp_path / "a.png", 2)
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * side**2
+    finally:
+        tracemalloc.stop()
