@@ -1,5 +1,7 @@
 """PASCAL VOC 2012 with the further masks of SBD: 1,464 strong, 9,118 weak and 1,449 val images."""
 
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +128,10 @@ def read_sbd_mask(path: Path) -> Bytes:
     if not path.exists():
         raise UserError(f"{path} is not there: remove {path.parent.parent} to get SBD anew")
     try:
-        mask_HW = np.asarray(loadmat(path)["GTcls"][0, 0]["Segmentation"])
+        data = path.read_bytes()
+        if is_packed(data):
+            zlib.decompress(data[136:])  # its checksum: SciPy may crash on what is damaged
+        mask_HW = np.asarray(loadmat(io.BytesIO(data))["GTcls"][0, 0]["Segmentation"])
         low, high = int(mask_HW.min()), int(mask_HW.max())
     except Exception as error:  # loadmat raises nearly everything on damaged files
         raise UserError(f"{path} cannot be read as a mask of SBD ({error!r})") from error
@@ -135,6 +140,11 @@ def read_sbd_mask(path: Path) -> Bytes:
     if high >= len(CLASS_NAMES):
         raise UserError(f"{path} holds the class index {high}; VOC ends at 20")
     return mask_HW.astype(np.uint8)
+
+
+def is_packed(data: bytes) -> bool:
+    """Whether a MATLAB file's first variable is compressed, as MATLAB does it since version 7."""
+    return data[126:132] in (b"IM\x0f\0\0\0", b"MI\0\0\0\x0f")
 
 
 def _weak_masks(

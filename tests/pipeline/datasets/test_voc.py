@@ -240,3 +240,19 @@ def test_real_subset(tmp_path: Path) -> None:
     assert len(manifest.classes) == 21
     animals = {8, 10, 12, 13, 17}
     assert sum(not animals & {*row.tags} for row in manifest.rows) <= 2  # too small at 256 px
+
+
+def test_no_damaged_byte_of_an_sbd_mask_reaches_scipy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by fuzzing: SciPy ends the process on some damaged files; the checksum tells first."""
+    path = tmp_path / "x.mat"
+    mask = np.arange(400, dtype=np.uint8).reshape(20, 20) % 21
+    savemat(path, {"GTcls": {"Segmentation": mask}}, do_compression=True)
+    data = path.read_bytes()
+    assert np.array_equal(voc.read_sbd_mask(path), mask)
+    monkeypatch.setattr(voc, "loadmat", lambda source: pytest.fail("reached SciPy"))
+    for at in range(136, len(data), 3):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
+        with pytest.raises(UserError, match="cannot be read as a mask of SBD"):
+            voc.read_sbd_mask(path)
