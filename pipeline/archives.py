@@ -4,6 +4,7 @@ import errno
 import lzma
 import os
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -20,10 +21,10 @@ from pipeline.progress import track
 DOWNLOADS = "downloads"  # folder under data_root that keeps the archives as they came
 BLOCK = 4096  # bytes: files take whole blocks of the disk
 
-# A name that is no UTF-8 is a ValueError, an encrypted or unknown packing a RuntimeError.
+# What the libraries raise on archives that are damaged, locked or packed in a way they do not know.
 DAMAGE = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, ValueError, RuntimeError),
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error),
+    *(ValueError, RuntimeError, KeyError, IndexError, OverflowError),
 )
 # An OSError of gzip's or bzip2's own has no number; a zip may send us to a place before its start.
 NO_FAULT_OF_THE_DISK = (None, errno.EINVAL)

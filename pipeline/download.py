@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.atomic import whole_folder
+from pipeline.datasets.problems import DataError
+from pipeline.errors import UserError
 from pipeline.manifest import SPLITS, ClassList, Manifest, Row, write_manifest
 from pipeline.params import Params
 from pipeline.paths import resolve_user_path
-from pipeline.progress import track
 
 Prepare = Callable[[Path, Path, Params], tuple[list[Row], ClassList]]
 
@@ -24,24 +25,37 @@ def download(params: Params, folder: Path) -> dict[str, int]:
             data set had to make.
 
     Returns:
-        Number of images in each split, in the order of `SPLITS`.
+        Number of images in each split, in the order of `SPLITS`; then of those that were read
+        with care, by what it was, such as "turned by EXIF".
 
     Raises:
-        UserError: the data set cannot be downloaded, or its files do not fit together.
+        UserError: the data set cannot be downloaded, or its files do not fit together. Where the
+            message cannot name every case, `<folder>.problems.txt` does.
     """
     data_root = resolve_user_path(params.data_root)
     prepare = find_prepare(params.dataset)
-    with whole_folder(folder) as part:
-        rows, classes = prepare(part, data_root, params)
-        manifest = Manifest(tuple(rows), classes, part, data_root)
-        marked = [mark(row, manifest) for row in track(rows, "download: hash")]
-        write_manifest(part, marked, classes)
-    counts = Counter(row.split for row in rows)
-    return {split: counts[split] for split in SPLITS}
+    listing = folder.with_name(f"{folder.name}.problems.txt")
+    listing.unlink(missing_ok=True)
+    try:
+        with whole_folder(folder) as part:
+            rows, classes = prepare(part, data_root, params)
+            manifest = Manifest(tuple(rows), classes, part, data_root)
+            write_manifest(part, [row if row.md5 else mark(row, manifest) for row in rows], classes)
+    except DataError as error:
+        if error.whole == str(error):
+            raise
+        listing.write_text(f"{error.whole}\n", "utf-8", errors="backslashreplace")
+        raise UserError(f"{error}\n{listing} names them all") from None
+    splits = Counter(row.split for row in rows)
+    care = Counter(kind for row in rows for kind in row.care)
+    return {split: splits[split] for split in SPLITS} | dict(sorted(care.items()))
 
 
 def mark(row: Row, manifest: Manifest) -> Row:
-    """The row with the md5 of its image and mask; a change in either changes the manifest."""
+    """The row with the md5 of its image and mask; a change in either changes the manifest.
+
+    The readers of real data sets do the same while they look at the files.
+    """
     digest = hashlib.md5(usedforsecurity=False)
     for name in (row.image, row.mask):
         if name:

@@ -109,7 +109,8 @@ def scored_batches(
     scored = [row for row in manifest.of("val") if row.mask]
     for rows, images_B3HW in image_batches(manifest, scored, batch_size, through):
         truth = [
-            mask_tensor(read_mask(manifest.path(row.mask), len(manifest.classes))) for row in rows
+            mask_tensor(read_mask(manifest.path(row.mask), len(manifest.classes), size=row.size))
+            for row in rows
         ]
         yield rows, images_B3HW, torch.stack(truth)
 
@@ -130,5 +131,5 @@ def image_batches(
         rows, and their images (B, 3, H, W) as bytes.
     """
     for part in through(world().share(list(same_size_batches(rows, batch_size)))):
-        images = [image_tensor(read_image(manifest.path(row.image))) for row in part]
+        images = [image_tensor(read_image(manifest.path(row.image), row.size)) for row in part]
         yield part, stack_images(images)

@@ -9,9 +9,11 @@ together: stages depend on the manifest alone, and it changes when any file it n
 
 import csv
 import gc
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -31,7 +33,11 @@ IGNORE = 255  # border or unlabelled: in no loss and no score
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image: `mask` is empty where there is none, `tags` are indices of object classes."""
+    """One image: `mask` is empty where there is none, `tags` are indices of object classes.
+
+    `care` is what reading the image took, such as "turned by EXIF"; it is for the summary of
+    stage download and not in the file.
+    """
 
     id: str
     image: str
@@ -41,6 +47,12 @@ class Row:
     width: int
     height: int
     md5: str = ""
+    care: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as `read_image` compares them."""
+        return self.width, self.height
 
 
 @dataclass(frozen=True)
@@ -95,18 +107,25 @@ def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     return tuple(colours)
 
 
+def is_unprinted(character: str) -> bool:
+    """Whether a character ends a line or has no place in text: controls, halves of surrogates."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
 def make_classes(names: Sequence[str]) -> ClassList:
     """Class list with VOC colours.
 
     Raises:
-        UserError: fewer than two classes, more than 255, an empty or a repeated name.
+        UserError: fewer than two classes, more than 255, an empty, a repeated or an odd name.
     """
     if not 2 <= len(names) <= IGNORE:
         raise UserError(f"a data set needs 2 to 255 classes with background, found {len(names)}")
     for name in names:
         if not name.strip() or ";" in name:
             raise UserError(f"class name {name!r} is empty or holds a ';'; rename it")
-    doubles = sorted({name for name in names if names.count(name) > 1})
+        if any(map(is_unprinted, name)):
+            raise UserError(f"class name {name!r} holds a control character; rename it")
+    doubles = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubles:
         raise UserError(f"class names stand twice: {', '.join(doubles)}")
     return ClassList(tuple(names), voc_palette(len(names)))
@@ -148,25 +167,42 @@ def read_classes(folder: Path) -> ClassList:
     """Read classes.csv.
 
     Raises:
-        UserError: the file is not there.
+        UserError: the file is not there or is damaged.
     """
-    with need(folder / "classes.csv", "download").open(newline="", encoding="utf-8") as file:
+    path = need(folder / "classes.csv", "download")
+    with _undamaged(path), path.open(newline="", encoding="utf-8") as file:
         entries = list(csv.DictReader(file))
-    return ClassList(
-        tuple(entry["name"] for entry in entries),
-        tuple((int(e["red"]), int(e["green"]), int(e["blue"])) for e in entries),
-    )
+        names = tuple(entry["name"] for entry in entries)
+        colours = tuple((int(e["red"]), int(e["green"]), int(e["blue"])) for e in entries)
+        if not names:
+            raise ValueError("it has no row")
+    return ClassList(names, colours)
 
 
 def read_manifest(folder: Path, data_root: Path) -> Manifest:
     """Read manifest.csv and classes.csv from `folder`.
 
     Raises:
-        UserError: a file is missing, or a tag is no class.
+        UserError: a file is missing or damaged, or a tag is no class.
     """
     classes, path = read_classes(folder), need(folder / "manifest.csv", "download")
-    with path.open(newline="", encoding="utf-8") as file, no_search_for_cycles():
+    with (
+        _undamaged(path),
+        path.open(newline="", encoding="utf-8") as file,
+        no_search_for_cycles(),
+    ):
         return Manifest(tuple(read_rows(file, classes)), classes, folder, data_root)
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Tell what reading a damaged table raises as one error, with the way to get it anew."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, csv.Error, OSError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): run `python -m stages.download` to write it anew"
+        ) from error
 
 
 @contextmanager
@@ -200,9 +236,11 @@ def read_rows(file: TextIO, classes: ClassList) -> Iterator[Row]:
         return tuple(index[name] for name in tags.split(";") if name)
 
     reader = csv.reader(file)
-    columns = itemgetter(*map(next(reader).index, COLUMNS))
+    columns = itemgetter(*map(next(reader, []).index, COLUMNS))
     for cells in filter(None, reader):
         name, image, mask, split, tags, width, height, md5 = columns(cells)
+        if split not in SPLITS:
+            raise ValueError(f"image {name!r} has the split {split!r}")
         try:
             known = indices(tags)
         except KeyError as error:

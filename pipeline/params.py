@@ -1,27 +1,54 @@
 """params.yaml as typed, validated values; a mistake in it is named before any work starts."""
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from pipeline.errors import UserError
 from pipeline.variants import NAMES, find_variant
 
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
+MOST = 10**9  # of anything that is counted; more is a slip of the keyboard
+
+
+def _path_text(text: str) -> str:
+    """Refuse what no path can be."""
+    try:
+        possible = text.strip() and "\0" not in text and Path(text).expanduser()
+    except RuntimeError:  # a home of nobody
+        possible = None
+    if not possible:
+        raise ValueError("should be a path")
+    return text
+
+
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+PathText = Annotated[str, AfterValidator(_path_text)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
+SHORT = reprlib.Repr()  # a value in a message may be anything YAML can say
+SHORT.maxstring = SHORT.maxother = 80
+
+
 class Block(BaseModel):
     """Base of every block: unknown keys and silent type conversions are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Shapes(Block):
@@ -87,7 +114,7 @@ class Cam(Block):
     scale_max: Rate
     foreground: Share
     background: Share
-    saliency: str | None
+    saliency: PathText | None
     saliency_below: Share
     optimiser: Optimiser
 
@@ -174,9 +201,9 @@ class Params(Block):
     """All of params.yaml."""
 
     dataset: Literal["shapes", "voc", "coco", "folder"]
-    data_root: str
+    data_root: PathText
     backbone: Literal["vgg16", "resnet101", "squeezenet1_0", "vgg16_narrow"]
-    backbone_weights: str
+    backbone_weights: PathText
     neck_n: Annotated[int, Field(ge=0, le=3)]
     variants: Annotated[list[str], Field(min_length=1)]
     ensembles: list[str]
@@ -231,8 +258,24 @@ def load_params(path: Path) -> Params:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is not there: run from the repository root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable YAML: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}," if mark else ""
+        reason = error.problem or error.context
+        raise UserError(f"{path}{line} is not readable YAML: {reason}") from error
+    except Exception as error:  # ruamel raises more than its own errors on odd text
+        raise UserError(f"{path} is not readable YAML: {_first_line(error)}") from error
+    return check_params(values, path)
+
+
+def check_params(values: Any, path: Path) -> Params:
+    """What a params file holds, as params.
+
+    Raises:
+        UserError: keys are unknown, missing or impossible; the message lists every such key.
+    """
     if not isinstance(values, dict):
         raise UserError(f"{path} must hold keys and values; copy one from recipes/")
     try:
@@ -250,6 +293,12 @@ def _explain(entry: dict[str, Any]) -> str:
     if entry["type"] == "missing":
         return f"{key}: missing; copy the key with its comment from a file in recipes/"
     if entry["type"] == "value_error":
-        return str(entry["ctx"]["error"])
+        said = str(entry["ctx"]["error"])
+        return f"{key}: {said}, not {SHORT.repr(entry['input'])}" if key else said
     message = entry["msg"].removeprefix("Input ")
-    return f"{key}: {message}, not {entry['input']!r}"
+    return f"{key}: {message}, not {SHORT.repr(entry['input'])}"
+
+
+def _first_line(error: Exception) -> str:
+    """What an exception says, on one line."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -126,7 +126,7 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
             "weak": {"images": len(plan.weak), "sha256": list_hash(plan.weak)},
         }
         text = json.dumps(values, indent=2) + "\n"
-        (folder / "plans" / f"{plan.variant}.json").write_text(text, "utf-8", newline="\n")
+        _plan_path(folder, plan.variant).write_text(text, "utf-8", newline="\n")
 
 
 def read_plan(folder: Path, variant: str) -> Plan:
@@ -145,32 +145,52 @@ def read_plans(folder: Path, variants: Sequence[str]) -> dict[str, Plan]:
         UserError: as `read_plan`.
     """
     found = {variant: _plan_values(folder, variant) for variant in variants}
-    lists = {}
-    for name in ("strong", "weak"):
-        file = folder / f"{name}.txt"
-        lists[name] = tuple(file.read_text(encoding="utf-8").split("\n")[:-1])
-        digest = list_hash(lists[name])
-        if any(values[name]["sha256"] != digest for values in found.values()):
-            raise UserError(f"{file} was changed after the split: run `python -m stages.split`")
-    return {
-        variant: Plan(
-            variant,
-            values["neck_n"],
-            tuple(Stream(**stream) for stream in values["streams"]),
-            lists["strong"],
-            lists["weak"],
-            values["natural"],
-            PlannedExtras(**values["extras"]),
-        )
-        for variant, values in found.items()
-    }
+    lists = {name: _read_list(folder / f"{name}.txt") for name in ("strong", "weak")}
+    digests = {name: list_hash(ids) for name, ids in lists.items()}
+    plans = {}
+    for variant, values in found.items():
+        path = _plan_path(folder, variant)
+        try:
+            for name, digest in digests.items():
+                if values[name]["sha256"] != digest:
+                    raise UserError(
+                        f"{folder / name}.txt was changed after the split: run "
+                        "`python -m stages.split`"
+                    )
+            plans[variant] = Plan(
+                variant,
+                values["neck_n"],
+                tuple(Stream(**stream) for stream in values["streams"]),
+                lists["strong"],
+                lists["weak"],
+                values["natural"],
+                PlannedExtras(**values["extras"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
+    return plans
+
+
+def _read_list(path: Path) -> tuple[str, ...]:
+    """Ids of one list, one a line."""
+    try:
+        return tuple(need(path, "split").read_text(encoding="utf-8").split("\n")[:-1])
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
+
+
+def _plan_path(folder: Path, variant: str) -> Path:
+    return folder / "plans" / f"{variant}.json"
 
 
 def _plan_values(folder: Path, variant: str) -> dict[str, Any]:
-    path = folder / "plans" / f"{variant}.json"
+    path = _plan_path(folder, variant)
     if not path.exists():
         raise UserError(f"{path} is not there: add {variant!r} to variants and run stages.split")
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
     return values
 
 
@@ -178,12 +198,18 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[
     """Image and mask files of every stream, behind a proxy mask its confidence if it counts.
 
     Raises:
-        UserError: a proxy mask or its confidence is missing, or a strong image has no mask.
+        UserError: a proxy mask or its confidence is missing, a strong image has no mask, or the
+            plan was made for another data set.
     """
     rows = {row.id: row for row in manifest.train()}
 
     def pair(image_id: str, labels: Labels) -> Pair:
-        row = rows[image_id]
+        row = rows.get(image_id)
+        if row is None:
+            raise UserError(
+                f"{plan.variant} is taught by {image_id!r}, which the data set does not train on "
+                "(any more): run `python -m stages.split`"
+            )
         image = manifest.path(row.image)
         if labels == "mask":
             if not row.mask:

@@ -78,7 +78,7 @@ def write_proxies(
     for path_of in (proxy_path, confidence_path):
         path_of("", folder).parent.mkdir(parents=True, exist_ok=True)
     for row in walk(world().share(rows), kept, {}, "proxy: masks"):
-        image_3HW = image_tensor(read_image(manifest.path(row.image))).to(device)
+        image_3HW = image_tensor(read_image(manifest.path(row.image), row.size)).to(device)
         warped = [warp(image_3HW, side) for side in sides]
         logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))
         q_THW = posterior(logits_CHW, image_3HW, row.tags, weights)

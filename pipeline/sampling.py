@@ -167,8 +167,8 @@ class LabelledImages(Dataset[Decoded]):
 
     def read(self, pair: Pair) -> tuple[Tensor, ...]:
         """Decode one image, its mask, and the mask's confidence where that counts."""
-        image = image_tensor(read_image(pair[0]))
-        mask = mask_tensor(read_mask(pair[1], self.classes))
+        labels = read_mask(pair[1], self.classes)
+        image, mask = image_tensor(read_image(pair[0], labels.size)), mask_tensor(labels)
         if not self.weighted:
             return image, mask
         sure = mask_tensor(read_mask(pair[2])) if len(pair) == 3 else torch.full_like(mask, SURE)

@@ -55,9 +55,10 @@ class TaggedImages(Dataset[Tagged]):
 
     def warped(self, index: int) -> Tensor:
         """The image of one row, bytes (3, side, side)."""
-        path = self.manifest.path(self.rows[index].image)
+        row = self.rows[index]
+        path = self.manifest.path(row.image)
         (image,) = self.memory.get(
-            index, lambda: (warp(image_tensor(read_image(path)), self.side),)
+            index, lambda: (warp(image_tensor(read_image(path, row.size)), self.side),)
         )
         return image
 

@@ -5,8 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.archives import Archive, obtain
-from pipeline.datasets.coco_masks import Index, rasterise, read_index, read_instances
-from pipeline.datasets.common import image_size, name_some, need_splits
+from pipeline.datasets.coco_masks import (
+    Index,
+    Instance,
+    rasterise,
+    read_index,
+    read_instances,
+)
+from pipeline.datasets.common import IMAGES, Seen, look_at, need_splits
+from pipeline.datasets.names import check_names
+from pipeline.datasets.problems import Problems
 from pipeline.errors import UserError
 from pipeline.images import tags_of_mask, write_mask
 from pipeline.manifest import ROOT, ClassList, Row, make_classes
@@ -51,17 +59,33 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
             asked for as there are.
     """
     _obtain_missing(data_root)
-    train = read_index(annotations_path(data_root, TRAIN))
-    val = read_index(annotations_path(data_root, VAL))
-    if train.categories != val.categories:
-        raise UserError(f"{data_root / 'annotations'}: train and val name different categories")
-    strong = draw_strong(list(train.pictures), params.download.coco.strong, params.seed)
+    problems = Problems()
+    parts = {part: read_index(annotations_path(data_root, part), problems) for part in (TRAIN, VAL)}
+    train, val = parts[TRAIN], parts[VAL]
+    if train.categories != val.categories and not problems:
+        problems.add(f"{data_root / 'annotations'}: train and val name", ["different categories"])
+    names = [Path(p.file_name).stem for index in parts.values() for p in index.pictures.values()]
+    check_names(names, data_root / "annotations", problems)
+    try:
+        class_list(train)
+    except UserError as error:
+        problems.add(f"{annotations_path(data_root, TRAIN)}: categories are no classes", [error])
+    strong: set[int] = set()
+    if not problems:
+        with problems.gathered():
+            strong = draw_strong(list(train.pictures), params.download.coco.strong, params.seed)
+    seen = {part: _look_at_all(data_root / part, index, problems) for part, index in parts.items()}
+    instances = {
+        part: read_instances(annotations_path(data_root, part), index, problems)
+        for part, index in parts.items()
+    }
+    problems.refuse(data_root)
     splits = {key: "strong" if key in strong else "weak" for key in train.pictures}
-    for part, index in ((TRAIN, train), (VAL, val)):
-        _check_images(data_root / part, index)
     (folder / "masks").mkdir(exist_ok=True)
-    rows = _make_rows(TRAIN, train, splits, folder, data_root)
-    rows += _make_rows(VAL, val, dict.fromkeys(val.pictures, "val"), folder, data_root)
+    rows = []
+    for part, index in parts.items():
+        of_part = splits if part == TRAIN else dict.fromkeys(index.pictures, "val")
+        rows += _make_rows(part, index, of_part, instances.pop(part), seen.pop(part), folder)
     need_splits(rows)
     return rows, class_list(train)
 
@@ -101,33 +125,45 @@ def _obtain_missing(data_root: Path) -> None:
             obtain(ARCHIVES[part], data_root / part, data_root)
 
 
-def _check_images(folder: Path, index: Index) -> None:
-    """Hold the images to the sizes in the annotations, before masks are made for hours."""
-    problems = []
-    for picture in track(index.pictures.values(), f"check {folder.name}", len(index.pictures)):
+def _look_at_all(folder: Path, index: Index, problems: Problems) -> dict[int, Seen]:
+    """Look at all images and hold them to the sizes annotated, before masks are made for hours."""
+    seen = {}
+    for key, picture in track(index.pictures.items(), f"check {folder.name}", len(index.pictures)):
+        path = folder / picture.file_name
         try:
-            size = image_size(folder / picture.file_name)
-            if size != (picture.width, picture.height):
-                problems.append(f"{folder / picture.file_name} has not the size annotated: {size}")
+            seen[key] = look_at(path)
         except UserError as error:
-            problems.append(str(error))
-    if problems:
-        listed = name_some(problems, joint="\n  ")
-        raise UserError(f"{len(problems)} images of {folder} cannot be used:\n  {listed}")
+            problems.say(IMAGES, error)
+            continue
+        width, height = seen[key].size
+        if (width, height) != (picture.width, picture.height):
+            problems.say(
+                IMAGES,
+                f"{path} is {width}x{height} pixels, but {picture.width}x{picture.height} in its "
+                "annotations",
+            )
+    return seen
 
 
 def _make_rows(
-    part: str, index: Index, splits: dict[int, str], folder: Path, data_root: Path
+    part: str,
+    index: Index,
+    splits: dict[int, str],
+    instances: dict[int, list[Instance]],
+    seen: dict[int, Seen],
+    folder: Path,
 ) -> list[Row]:
     """Write the masks of one part and describe its images, in the order of their ids."""
-    instances = read_instances(annotations_path(data_root, part), index)
     rows, classes = [], class_list(index)
     for key, picture in track(sorted(index.pictures.items()), f"masks of {part}"):
         mask_HW = rasterise(instances.get(key, ()), picture.height, picture.width)
         name = Path(picture.file_name).stem
         mask = f"masks/{name}.png"
         write_mask(folder / mask, mask_HW, classes)
-        image = f"{ROOT}{part}/{picture.file_name}"
+        _, care, digest = seen.pop(key)
+        digest.update((folder / mask).read_bytes())
+        files = name, f"{ROOT}{part}/{picture.file_name}", mask
+        size = picture.width, picture.height
         tags = tags_of_mask(mask_HW)
-        rows.append(Row(name, image, mask, splits[key], tags, picture.width, picture.height))
+        rows.append(Row(*files, splits[key], tags, *size, digest.hexdigest(), care))
     return rows

@@ -1,5 +1,6 @@
 """COCO's instances as semantic masks: which object a pixel belongs to where several claim it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ import numpy as np
 from pycocotools import mask as rle
 
 from pipeline.datasets.json_stream import stream_arrays
+from pipeline.datasets.names import leads
+from pipeline.datasets.problems import Problems
 from pipeline.errors import UserError
-from pipeline.images import Bytes
+from pipeline.images import MOST_PIXELS, Bytes
 from pipeline.manifest import IGNORE
 
 
@@ -33,40 +36,53 @@ class Instance(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """Images by id, and category names by id in the order of the ids."""
+    """Images by id, and category names by id in the order of the ids.
+
+    `damaged`: some are missing, and it was said why.
+    """
 
     pictures: dict[int, Picture]
     categories: dict[int, str]
+    damaged: bool = False
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path, problems: Problems) -> Index:
     """Images and categories of an instances file.
+
+    A problem is: an entry lacks a key or has an impossible value, or an id stands twice.
 
     Raises:
         UserError: the file is missing, damaged, or not an instances file.
     """
-    pictures, categories = {}, {}
-    try:
-        for key, item in stream_arrays(path):
+    pictures: dict[int, Picture] = {}
+    categories: dict[int, str] = {}
+    damaged = False
+    for key, item in stream_arrays(path):
+        try:
             if key == "images":
-                size = int(item["width"]), int(item["height"])
-                pictures[int(item["id"])] = Picture(item["file_name"], *size)
+                number = int(item["id"])
+                _refuse_double(number, pictures)
+                pictures[number] = _picture(item)
             elif key == "categories":
-                categories[int(item["id"])] = str(item["name"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: an entry of {key!r} is not COCO's ({error!r})") from error
-    if not pictures or not categories:
+                number = int(item["id"])
+                _refuse_double(number, categories)
+                categories[number] = str(item["name"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            problems.add(f"{path}: entries of {key!r} are not COCO's", [_describe(item, error)])
+            damaged = True
+    if not damaged and not (pictures and categories):
         raise UserError(f"{path} names no images or no categories; it is no instances file")
-    return Index(pictures, dict(sorted(categories.items())))
+    return Index(pictures, dict(sorted(categories.items())), damaged)
 
 
-def read_instances(path: Path, index: Index) -> dict[int, list[Instance]]:
+def read_instances(path: Path, index: Index, problems: Problems) -> dict[int, list[Instance]]:
     """Annotations of every image that has any, as run lengths: some 300 bytes an object.
 
-    Category ids have gaps; the class of a category is its rank among the ids plus one.
+    Category ids have gaps; the class of a category is its rank among the ids plus one. A problem
+    is: an annotation is damaged, or its image or category is not in the file.
 
     Raises:
-        UserError: an annotation is damaged, or its image or category is not in the file.
+        UserError: the file is missing or no JSON.
     """
     labels = {category: rank for rank, category in enumerate(index.categories, start=1)}
     found: dict[int, list[Instance]] = {}
@@ -74,14 +90,17 @@ def read_instances(path: Path, index: Index) -> dict[int, list[Instance]]:
         if key != "annotations":
             continue
         try:
-            picture = index.pictures[item["image_id"]]
+            picture = index.pictures.get(item["image_id"])
+            label = labels.get(item["category_id"])
+            if picture is None or label is None:
+                if index.damaged:
+                    continue
+                raise ValueError(f"its {'category' if picture else 'image'} is not in the file")
             runs = encode(item["segmentation"], picture.height, picture.width)
-            instance = Instance(
-                labels[item["category_id"]], float(item["area"]), bool(item["iscrowd"]), runs
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            number = item.get("id") if isinstance(item, dict) else item
-            raise UserError(f"{path}: annotation {number} is not COCO's ({error!r})") from error
+            instance = Instance(label, _finite(item["area"]), bool(item["iscrowd"]), runs)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            problems.add(f"{path}: annotations are not COCO's", [_describe(item, error)])
+            continue
         if runs:
             found.setdefault(item["image_id"], []).append(instance)
     return found
@@ -90,21 +109,102 @@ def read_instances(path: Path, index: Index) -> dict[int, list[Instance]]:
 def encode(segmentation: Any, height: int, width: int) -> bytes:
     """Compressed run lengths of a segmentation: polygons, or run lengths of either kind.
 
+    pycocotools is C and trusts what it is given, so nothing reaches it unchecked.
+
     Returns:
         The run lengths; empty where no polygon has three corners.
+
+    Raises:
+        ValueError: run lengths of another size, or corners that are no points near the image.
+        KeyError, TypeError: parts are missing or of another type.
     """
     if isinstance(segmentation, dict):
         if list(segmentation["size"]) != [height, width]:
             raise ValueError(f"run lengths of size {segmentation['size']}, not {[height, width]}")
         counts = segmentation["counts"]
-        if isinstance(counts, str):
-            return counts.encode("ascii")
-        return bytes(rle.frPyObjects(segmentation, height, width)["counts"])
+        counts = unpack_counts(counts) if isinstance(counts, str) else list(counts)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError("run lengths that are no counts")
+        if sum(counts) != height * width:
+            raise ValueError(f"run lengths of {sum(counts)} pixels, not {height * width}")
+        plain = {"size": [height, width], "counts": counts}
+        return bytes(rle.frPyObjects(plain, height, width)["counts"])
+    if not isinstance(segmentation, list):
+        raise TypeError("a segmentation is a list of polygons or run lengths")
     # pycocotools takes four numbers for a box, so what is no polygon must not reach it.
-    polygons = [corners for corners in segmentation if len(corners) >= 6]
+    polygons = [_corners(corners, height, width) for corners in segmentation if len(corners) >= 6]
     if not polygons:
         return b""
     return bytes(rle.merge(rle.frPyObjects(polygons, height, width))["counts"])
+
+
+def unpack_counts(text: str) -> list[int]:
+    """Run lengths from COCO's compressed text: 5 bits a character, and a 6th where more follow.
+
+    From the third on, a number is the difference to the last but one.
+
+    >>> unpack_counts("04")
+    [0, 4]
+
+    Raises:
+        ValueError: the text is none.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"run lengths hold the character {character!r}")
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (bits & 16) << 1 << (shift - 5)  # the highest bit is the sign
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise ValueError("run lengths break off")
+    return counts
+
+
+def _picture(item: Any) -> Picture:
+    """One entry of `images`, with a file name that stays in its folder and a possible size."""
+    name, width, height = item["file_name"], int(item["width"]), int(item["height"])
+    if not isinstance(name, str) or leads(name):
+        raise ValueError(f"file_name {name!r} is no plain file name")
+    if min(width, height) < 1 or width * height > MOST_PIXELS:
+        raise ValueError(f"{width}x{height} pixels")
+    return Picture(name, width, height)
+
+
+def _corners(corners: list[Any], height: int, width: int) -> list[float]:
+    """One polygon as numbers x, y, x, y, ..., none of them a whole image away from the image."""
+    if len(corners) % 2:
+        raise ValueError("a polygon with an odd number of coordinates")
+    numbers = [_finite(corner) for corner in corners]
+    for values, side in ((numbers[::2], width), (numbers[1::2], height)):
+        if min(values) < -side or max(values) > 2 * side:
+            raise ValueError(f"a polygon far outside its image of {width}x{height} pixels")
+    return numbers
+
+
+def _finite(value: Any) -> float:
+    """A number that is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.40} is no number")
+    return float(value)
+
+
+def _refuse_double(number: int, known: dict[int, Any]) -> None:
+    """Two entries with one id would be taken for one."""
+    if number in known:
+        raise ValueError("its id stands twice")
+
+
+def _describe(item: Any, error: Exception) -> str:
+    """An entry by its id, and what is wrong with it."""
+    number = item.get("id", "without id") if isinstance(item, dict) else item
+    reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+    return f"{number!r:.40} ({reason})"
 
 
 def rasterise(instances: Sequence[Instance], height: int, width: int) -> Bytes:

@@ -1,19 +1,21 @@
 """What the readers of real data sets share: lists of ids, pairs of image and mask, their checks."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
+from pipeline.datasets.problems import Problems, name_some
 from pipeline.errors import UserError
-from pipeline.images import read_mask, tags_of_mask
-from pipeline.manifest import ROOT, ClassList, Row
+from pipeline.images import Size, check_image, read_file, read_mask, tags_of_mask
+from pipeline.manifest import IGNORE, ROOT, ClassList, Row
 from pipeline.progress import track
 
-NAMED = 10  # so many of a kind of problem are named, the rest is counted
+IMAGES, MASKS = "images cannot be used", "masks cannot be used"
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,12 @@ class Entry:
     tags: tuple[int, ...] = ()
 
 
-def name_some(items: Iterable[object], joint: str = ", ") -> str:
-    """Name the first ten things and count the rest.
+class Seen(NamedTuple):
+    """What one reading of an image tells: its size, what care it takes, the start of its md5."""
 
-    >>> name_some("abc")
-    'a, b, c'
-    >>> name_some(range(12))
-    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, and 2 more'
-    """
-    texts = [str(item) for item in items]
-    if len(texts) > NAMED:
-        texts[NAMED:] = [f"and {len(texts) - NAMED} more"]
-    return joint.join(texts)
+    size: Size
+    care: tuple[str, ...]
+    digest: "hashlib._Hash"
 
 
 def read_lines(path: Path) -> list[str]:
@@ -51,7 +47,9 @@ def read_lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")  # Windows editors like to put a mark in front
     except FileNotFoundError:
         raise UserError(f"{path} is not there") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
         raise UserError(f"{path} cannot be read as UTF-8 text ({error})") from error
     return [line.strip() for line in text.rstrip().splitlines()]
 
@@ -69,51 +67,61 @@ def read_ids(path: Path) -> list[str]:
     return ids
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image as `read_image` opens it, read from its header alone.
+def look_at(path: Path) -> Seen:
+    """Read an image once: check that it can be decoded, and begin the md5 of its row.
 
     Raises:
         UserError: the file is missing or is no readable image.
     """
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            lying = image.getexif().get(0x0112, 1) >= 5  # orientations that swap the sides
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as an image ({error})") from error
-    return (height, width) if lying else (width, height)
+    data = read_file(path, "an image")
+    size, care = check_image(path, data)
+    return Seen(size, care, hashlib.md5(data, usedforsecurity=False))
 
 
 def make_rows(
-    entries: Sequence[Entry], classes: ClassList, folder: Path, data_root: Path
+    entries: Sequence[Entry],
+    classes: ClassList | None,
+    folder: Path,
+    data_root: Path,
+    problems: Problems | None = None,
 ) -> list[Row]:
-    """Manifest rows, with sizes from the images and tags from the masks.
+    """Manifest rows, with sizes and md5 from the files and tags from the masks.
 
     Args:
         entries: images whose files lie under `folder` or `data_root`.
-        classes: what mask indices may stand for.
+        classes: what mask indices may stand for; None where that is not known.
         folder: folder the manifest will lie in.
         data_root: what `@root/` stands for.
+        problems: what was found wrong before, to be told together with what is found here.
 
     Raises:
-        UserError: images or masks are missing, unreadable, of different sizes, or masks hold
+        DataError: images or masks are missing, unreadable, of different sizes, or masks hold
             indices past the classes; also where a split that training needs stays empty.
     """
-    rows, problems = [], []
+    problems = Problems() if problems is None else problems
+    rows = []
     for entry in track(entries, "check images and masks"):
+        seen, tags = None, entry.tags
         try:
-            size = image_size(entry.image)
-            tags = entry.tags if entry.mask is None else _mask_tags(entry, size, len(classes))
+            seen = look_at(entry.image)
         except UserError as error:
-            problems.append(error)
-            continue
-        image = _relative(entry.image, folder, data_root)
-        mask = "" if entry.mask is None else _relative(entry.mask, folder, data_root)
-        rows.append(Row(entry.id, image, mask, entry.split, tags, *size))
-    if problems:
-        listed = name_some(problems, joint="\n  ")
-        raise UserError(f"{len(problems)} images or masks cannot be used:\n  {listed}")
-    need_splits(rows)
+            problems.say(IMAGES, error)
+        try:
+            if entry.mask is not None:
+                tags, seen = _look_at_mask(entry, seen, classes)
+        except UserError as error:
+            problems.say(MASKS, error)
+        if seen is not None:
+            image = _relative(entry.image, folder, data_root)
+            mask = "" if entry.mask is None else _relative(entry.mask, folder, data_root)
+            files = entry.id, image, mask
+            rows.append(
+                Row(*files, entry.split, tags, *seen.size, seen.digest.hexdigest(), seen.care)
+            )
+    if not problems:
+        with problems.gathered():
+            need_splits(rows)
+    problems.refuse(data_root)
     return rows
 
 
@@ -133,16 +141,25 @@ def need_splits(rows: Iterable[Row]) -> None:
             raise UserError(f"the data set has no {split} images: it needs {meaning}")
 
 
-def _mask_tags(entry: Entry, size: tuple[int, int], classes: int) -> tuple[int, ...]:
-    """Tags from an entry's mask, once that fits its image."""
+def _look_at_mask(
+    entry: Entry, seen: Seen | None, classes: ClassList | None
+) -> tuple[tuple[int, ...], Seen | None]:
+    """Tags from an entry's mask, once that fits its image; what was seen, with the mask's part."""
     assert entry.mask is not None
-    mask = read_mask(entry.mask, classes)
-    if mask.size != size:
+    data = read_file(entry.mask, "a mask")
+    mask = read_mask(entry.mask, None if classes is None else len(classes), data=data)
+    if seen is None:
+        return (), None
+    if mask.size != seen.size:
         raise UserError(
             f"{entry.mask} is {mask.size[0]}x{mask.size[1]} pixels, but its image "
-            f"{entry.image.name} is {size[0]}x{size[1]}"
+            f"{entry.image.name} is {seen.size[0]}x{seen.size[1]}"
         )
-    return tags_of_mask(np.asarray(mask))
+    seen.digest.update(data)
+    mask_HW = np.asarray(mask)
+    if mask_HW.min() == IGNORE:
+        seen = seen._replace(care=(*seen.care, "with a mask of 255 alone"))
+    return tags_of_mask(mask_HW), seen
 
 
 def _relative(path: Path, folder: Path, data_root: Path) -> str:

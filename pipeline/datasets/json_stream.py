@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from pipeline.errors import UserError
 
 CHUNK = 1 << 20  # characters
+LONGEST = 1 << 24  # characters of one element; a damaged file is not searched beyond for its end
 FOLLOWERS = ",:]} \t\r\n"  # what may follow a whole value
 DECODER = json.JSONDecoder()
 
@@ -25,6 +26,10 @@ def stream_arrays(path: Path) -> Iterator[tuple[str, Any]]:
             yield from _object_items(_Reader(file))
     except FileNotFoundError:
         raise UserError(f"{path} is not there") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error
+    except RecursionError:
+        raise UserError(f"{path} is not readable JSON (nested too deep)") from None
     except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are among them
         raise UserError(f"{path} is not readable JSON ({error})") from error
 
@@ -66,7 +71,7 @@ class _Reader:
             try:
                 value, end = DECODER.raw_decode(self.text, self.at)
             except json.JSONDecodeError:
-                if not self.more():
+                if len(self.text) - self.at > LONGEST or not self.more():
                     raise
                 continue
             follower = self.text[end : end + 1]
@@ -83,6 +88,8 @@ def _object_items(reader: _Reader) -> Iterator[tuple[str, Any]]:
         return
     while True:
         key = reader.value()
+        if not isinstance(key, str):
+            raise ValueError(f"expected a key, found {key!r:.40}")
         reader.take(":")
         if reader.peek() == "[":
             for element in _elements(reader):

@@ -1,12 +1,16 @@
 """PASCAL VOC 2012 with the further masks of SBD: 1,464 strong, 9,118 weak and 1,449 val images."""
 
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
 
 from pipeline.archives import Archive, obtain
-from pipeline.datasets.common import Entry, make_rows, name_some, read_ids
+from pipeline.datasets.common import MASKS, Entry, make_rows, read_ids
+from pipeline.datasets.names import check_names
+from pipeline.datasets.problems import Problems
 from pipeline.errors import UserError
 from pipeline.images import Bytes, write_mask
 from pipeline.manifest import ClassList, Row, make_classes
@@ -60,8 +64,9 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     if not devkit.exists():
         obtain(VOC, devkit, data_root, _is_needed_of_voc)
     classes = make_classes(CLASS_NAMES)
-    lists = read_lists(devkit, data_root)
-    masks = _weak_masks(lists["weak"], devkit, folder, data_root, classes)
+    problems = Problems()
+    lists = read_lists(devkit, data_root, problems)
+    masks = _weak_masks(lists["weak"], devkit, folder, data_root, classes, problems)
     official = devkit / "SegmentationClass"
     masks |= {name: official / f"{name}.png" for name in lists["strong"] + lists["val"]}
     entries = [
@@ -69,14 +74,16 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
         for split, names in lists.items()
         for name in names
     ]
-    return make_rows(entries, classes, folder, data_root), classes
+    return make_rows(entries, classes, folder, data_root, problems), classes
 
 
-def read_lists(devkit: Path, data_root: Path) -> dict[str, list[str]]:
+def read_lists(devkit: Path, data_root: Path, problems: Problems) -> dict[str, list[str]]:
     """Image ids of the splits strong, weak, val and, with a test.txt, test.
 
+    A problem is: lists overlap, or the counts are not those of `FULL`.
+
     Raises:
-        UserError: a list is missing, lists overlap, or the counts are not those of `FULL`.
+        UserError: a list is missing, has ids twice, or has ids that cannot be file names.
     """
     folder = devkit / "ImageSets" / "Segmentation"
     train, val = read_ids(folder / "train.txt"), read_ids(folder / "val.txt")
@@ -86,9 +93,16 @@ def read_lists(devkit: Path, data_root: Path) -> dict[str, list[str]]:
         sbd = find_sbd(data_root)
         trainaug = {*train, *read_ids(sbd / "train.txt"), *read_ids(sbd / "val.txt")} - set(val)
     test = read_ids(folder / "test.txt") if (folder / "test.txt").exists() else []
-    _check_overlap(folder, {"train.txt and trainaug.txt": {*train, *trainaug}, "val.txt": {*val}})
-    _check_overlap(folder, {"the other lists": {*train, *trainaug, *val}, "test.txt": {*test}})
-    _check_counts({"train": len(train), "trainaug": len(trainaug), "val": len(val)}, folder)
+    check_names([*dict.fromkeys([*train, *sorted(trainaug), *val, *test])], folder, problems)
+    problems.refuse(folder)  # nothing is read or written under such names
+    for first, left, second, right in (
+        ("train.txt and trainaug.txt", {*train, *trainaug}, "val.txt", {*val}),
+        ("the other lists", {*train, *trainaug, *val}, "test.txt", {*test}),
+    ):
+        # Scores on images that were trained on say nothing.
+        problems.add(f"{folder}: {second} shares images with {first}", sorted(left & right))
+    with problems.gathered():
+        _check_counts({"train": len(train), "trainaug": len(trainaug), "val": len(val)}, folder)
     return {"strong": train, "weak": sorted(trainaug - {*train}), "val": val, "test": test}
 
 
@@ -114,16 +128,32 @@ def read_sbd_mask(path: Path) -> Bytes:
     if not path.exists():
         raise UserError(f"{path} is not there: remove {path.parent.parent} to get SBD anew")
     try:
-        mask_HW = loadmat(path)["GTcls"][0, 0]["Segmentation"]
+        data = path.read_bytes()
+        if is_packed(data):
+            zlib.decompress(data[136:])  # its checksum: SciPy may crash on what is damaged
+        mask_HW = np.asarray(loadmat(io.BytesIO(data))["GTcls"][0, 0]["Segmentation"])
+        low, high = int(mask_HW.min()), int(mask_HW.max())
     except Exception as error:  # loadmat raises nearly everything on damaged files
         raise UserError(f"{path} cannot be read as a mask of SBD ({error!r})") from error
-    if mask_HW.max() >= len(CLASS_NAMES):
-        raise UserError(f"{path} holds the class index {mask_HW.max()}; VOC ends at 20")
-    return np.asarray(mask_HW, dtype=np.uint8)
+    if mask_HW.ndim != 2 or low < 0:
+        raise UserError(f"{path} cannot be read as a mask of SBD: it holds no class indices")
+    if high >= len(CLASS_NAMES):
+        raise UserError(f"{path} holds the class index {high}; VOC ends at 20")
+    return mask_HW.astype(np.uint8)
+
+
+def is_packed(data: bytes) -> bool:
+    """Whether a MATLAB file's first variable is compressed, as MATLAB does it since version 7."""
+    return data[126:132] in (b"IM\x0f\0\0\0", b"MI\0\0\0\x0f")
 
 
 def _weak_masks(
-    ids: list[str], devkit: Path, folder: Path, data_root: Path, classes: ClassList
+    ids: list[str],
+    devkit: Path,
+    folder: Path,
+    data_root: Path,
+    classes: ClassList,
+    problems: Problems,
 ) -> dict[str, Path]:
     """Where the masks of the weak images lie, after making those that come from SBD."""
     ready = devkit / "SegmentationClassAug"
@@ -132,19 +162,13 @@ def _weak_masks(
     sbd = find_sbd(data_root)
     masks = {name: folder / "masks" / f"{name}.png" for name in ids}
     (folder / "masks").mkdir(exist_ok=True)
-    for name, mask in track(masks.items(), "convert SBD masks", len(masks)):
-        write_mask(mask, read_sbd_mask(sbd / "cls" / f"{name}.mat"), classes)
+    for name, mask in track(list(masks.items()), "convert SBD masks"):
+        try:
+            write_mask(mask, read_sbd_mask(sbd / "cls" / f"{name}.mat"), classes)
+        except UserError as error:
+            problems.say(MASKS, error)
+            del masks[name]
     return masks
-
-
-def _check_overlap(folder: Path, lists: dict[str, set[str]]) -> None:
-    """Refuse two lists that share an image: scores on images trained on say nothing."""
-    (first, left), (second, right) = lists.items()
-    if left & right:
-        raise UserError(
-            f"{folder}: {first} and {second} share {len(left & right)} images: "
-            f"{name_some(sorted(left & right))}"
-        )
 
 
 def _check_counts(counts: dict[str, int], folder: Path) -> None:

@@ -1,11 +1,16 @@
 """Unpacking: only what is wanted, whole or not at all, and nowhere but into the folder."""
 
+import bz2
+import errno
+import gzip
 import hashlib
 import io
+import lzma
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import textwrap
 from pathlib import Path
 
@@ -207,3 +212,60 @@ def test_obtain_keeps_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         web = Archive((server.url("/files/x.tgz"),), md5, "other", len(data))
         obtain(web, tmp_path / "out", tmp_path)
     assert contents(tmp_path) == {"downloads/x.tgz": data, "out/c.txt": b"c"}
+
+
+def damaged(kind: str) -> bytes:
+    """Archives that are damaged, locked, or packed in a way that is not known."""
+    packed = bytearray(make_zip(FILES))
+    central = packed.index(b"PK\x01\x02", packed.index(b"PK\x01\x02") + 1)
+    if kind == "begins before its start":  # found by fuzzing
+        end = packed.index(b"PK\x05\x06")
+        packed[end + 17] = 0x13
+    elif kind == "locked":
+        packed[central + 8] |= 1
+        packed[packed.index(b"PK\x03\x04", 40) + 6] |= 1
+    elif kind == "unknown packing":
+        packed[central + 10] = 99
+    elif kind == "name too long":
+        return make_tar({f"top/{'x' * 300}": b""})
+    elif kind == "file and folder of one name":
+        return make_tar({"top/a": b"", "top/a/b": b""})
+    elif kind == "folder and file of one name":
+        return make_tar({"top/a/b": b"", "top/a": b""})
+    elif kind == "of no bytes":
+        return b""
+    else:
+        pack = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}[kind]
+        with tarfile.open(fileobj=io.BytesIO(make_tar(FILES))) as tar:
+            plain = tar.fileobj.read()  # type: ignore[union-attr]
+        packed = bytearray(pack(plain))
+        packed[len(packed) // 2] ^= 0xFF
+    return bytes(packed)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("begins before its start", "locked", "unknown packing", "name too long"),
+        *("file and folder of one name", "folder and file of one name", "of no bytes"),
+        *("gzip", "bzip2", "xz"),
+    ],
+)
+def test_every_damage_is_told_alike(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "archive").write_bytes(damaged(kind))
+    told = r"cannot be unpacked( \(.+\); remove it and run|: it holds )"
+    with pytest.raises(UserError, match=told):
+        unpack(tmp_path / "archive", tmp_path / "new" / "out", "top")
+    assert not any((tmp_path / "new").iterdir())
+
+
+def test_a_full_disk_is_no_damage(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        unpack(archive, tmp_path / "new" / "out", "top")
+    assert not any((tmp_path / "new").iterdir())

@@ -121,6 +121,8 @@ def test_nothing_there(tmp_path: Path) -> None:
         (["background", " "], "' ' is empty"),
         (["background", "a;b"], "'a;b' is empty or holds a ';'"),
         (["background", "b", "a", "b"], "stand twice: b"),
+        (["background", "a\nb"], "holds a control character"),
+        (["background", "\ud800"], "holds a control character"),
     ],
 )
 def test_bad_class_names(names: list[str], message: str) -> None:
@@ -134,3 +136,34 @@ def test_palette_is_vocs() -> None:
     assert (colours[1], colours[15]) == ((128, 0, 0), (192, 128, 128))
     assert (colours[20], colours[255]) == ((0, 64, 128), (224, 224, 192))
     assert len(set(colours)) == 256
+
+
+@pytest.mark.parametrize("file", ["manifest.csv", "classes.csv"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"\xff\xfe",
+        b"a,b\n1,2\n",
+        b"id,image,mask,split,tags,width,height,md5\na,i,m,weak,,x,6,\n",
+        b"id,image,mask,split,tags,width,height,md5\na,i,m,weak\n",
+        b"id,image,mask,split,tags,width,height,md5\na,i,m,train,,5,6,\n",
+        b"index,name,red,green,blue\n0,background,x,0,0\n",
+        b"index,name,red,green,blue\n0,background\n",
+        b"index,name,red,green,blue\n",
+    ],
+)
+def test_damaged_tables(tmp_path: Path, file: str, content: bytes) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read_manifest(tmp_path, tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / file} is damaged (")
+    assert str(caught.value).endswith("run `python -m stages.download` to write it anew")
+
+
+def test_care_is_not_written(tmp_path: Path) -> None:
+    write_manifest(tmp_path, [replace(ROWS[0], care=("turned by EXIF",))], CLASSES)
+    (row,) = read_manifest(tmp_path, tmp_path).rows
+    assert (row, row.care, row.size) == (ROWS[0], (), (10, 6))

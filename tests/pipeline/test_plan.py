@@ -212,3 +212,23 @@ def test_a_list_changed_by_hand_is_refused(tmp_path: Path, text: str) -> None:
 def test_list_hash_tells_order_and_content() -> None:
     hashes = {list_hash(ids) for ids in (["a", "b"], ["b", "a"], ["a"], ["ab"], [])}
     assert len(hashes) == 5
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"strong": 1}', "[" * 100_000])
+def test_a_damaged_plan_is_refused(tmp_path: Path, text: str) -> None:
+    write_plans(tmp_path, plans())
+    path = next((tmp_path / "plans").glob("*.json"))
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"json is damaged: run `python -m stages\.split`"):
+        read_plan(tmp_path, path.stem)
+
+
+def test_a_list_that_is_gone_or_no_text(tmp_path: Path) -> None:
+    write_plans(tmp_path, plans())
+    variant = plans()[0].variant
+    (tmp_path / "weak.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"weak\.txt is damaged"):
+        read_plan(tmp_path, variant)
+    (tmp_path / "weak.txt").unlink()
+    with pytest.raises(UserError, match=r"weak\.txt is not there: run `python -m stages\.split`"):
+        read_plan(tmp_path, variant)

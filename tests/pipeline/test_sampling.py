@@ -205,9 +205,9 @@ def test_without_memory_to_spare_the_batches_are_the_same(
     opened: list[Path] = []
     real = sampling.read_image
 
-    def counting(path: Path) -> Image.Image:
+    def counting(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
         opened.append(path)
-        return real(path)
+        return real(path, size)
 
     monkeypatch.setattr(sampling, "read_image", counting)
     assert same(plenty, made(streams))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from tests.torture.fuzz import fuzz
 
 from pipeline.atomic import whole_file
 from pipeline.record import commit, device
 from tests.torture.faults import faults, may_mount
+from tests.torture.fuzz import fuzz_all
 from tests.torture.kills import kills
 from tests.torture.project import Tally
 
@@ -39,7 +39,7 @@ def main(
     parts: dict[str, Callable[[], list[Tally]]] = {
         "kills": lambda: kills(kills_, seed),
         "faults": faults,
-        "fuzz": lambda: fuzz(seconds),
+        "fuzz": lambda: fuzz_all(seconds),
     }
     unknown = sorted(set(names or ()) - set(parts))
     if unknown:

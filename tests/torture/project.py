@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.settings import ROOT, SMALL, copy_project, put, raw_values
+from tests.settings import SMALL, copy_project, put, raw_values
 
 CHANGES = {
     "variants": ["strong", "dual"],
@@ -99,8 +99,3 @@ def differing(folder: Path, whole: Path, *, absent: bool = False) -> list[str]:
         if not (absent and not (folder / output).exists())
         and digests(folder, output) != digests(whole, output)
     ]
-
-
-def in_project() -> bool:
-    """Whether the working directory is the project's root."""
-    return Path.cwd() == ROOT

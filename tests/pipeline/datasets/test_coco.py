@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.datasets import coco, coco_masks
+from pipeline.datasets.problems import Problems
 from pipeline.download import download
 from pipeline.errors import UserError
 from pipeline.images import Bytes, read_mask
@@ -149,8 +150,10 @@ def test_rows_masks_and_tags(root: Path, tmp_path: Path) -> None:
 
 
 def test_mask_agrees_with_slow_rasteriser(root: Path, tmp_path: Path) -> None:
-    index = coco_masks.read_index(coco.annotations_path(root, "train2017"))
-    found = coco_masks.read_instances(coco.annotations_path(root, "train2017"), index)
+    path, problems = coco.annotations_path(root, "train2017"), Problems()
+    index = coco_masks.read_index(path, problems)
+    found = coco_masks.read_instances(path, index, problems)
+    assert not problems
     mask_HW = coco_masks.rasterise(found[7], HEIGHT, WIDTH)
     truth_HW = slow_mask(ANNOTATIONS)
     straight = [item for item in ANNOTATIONS if item["id"] != 1]
@@ -194,14 +197,14 @@ def test_images_that_do_not_fit_are_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="2 images") as caught:
         download(params(root), tmp_path / "out")
     assert "000000000004.jpg" in str(caught.value)
-    assert "000000000009.jpg has not the size annotated" in str(caught.value)
+    assert "000000000009.jpg is 3x3 pixels, but 32x24 in its annotations" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"category_id": 12}, "annotation 1 is not COCO's"),
-        ({"image_id": 12}, "annotation 1 is not COCO's"),
+        ({"category_id": 12}, r"annotations are not COCO's: 1 \("),
+        ({"image_id": 12}, r"annotations are not COCO's: 1 \("),
         ({"segmentation": {"size": [3, 3], "counts": [9]}}, r"run lengths of size \[3, 3\]"),
     ],
 )
@@ -223,7 +226,7 @@ def test_file_that_is_no_instances_file(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not readable JSON"):
         download(params(root), tmp_path / "out")
     path.write_text('{"images": [{"id": 1}]}')
-    with pytest.raises(UserError, match="'images' is not COCO's"):
+    with pytest.raises(UserError, match="'images' are not COCO's"):
         download(params(root), tmp_path / "out")
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.datasets.common import image_size, name_some, read_ids, read_lines
+from pipeline.datasets.common import look_at, read_ids, read_lines
+from pipeline.datasets.problems import name_some
 from pipeline.errors import UserError
 from pipeline.images import read_image
 
@@ -16,7 +17,9 @@ def test_size_is_that_of_the_image_as_it_is_read(tmp_path: Path, orientation: in
     exif[0x0112] = orientation
     for name in ("a.jpg", "a.png"):
         Image.new("RGB", (7, 4)).save(tmp_path / name, exif=exif)
-        assert image_size(tmp_path / name) == read_image(tmp_path / name).size
+        seen = look_at(tmp_path / name)
+        assert seen.size == read_image(tmp_path / name).size
+        assert seen.care == (("turned by EXIF",) if orientation > 1 else ())
 
 
 def test_lists(tmp_path: Path) -> None:

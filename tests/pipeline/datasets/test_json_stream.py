@@ -49,3 +49,27 @@ def test_damaged(tmp_path: Path, text: str) -> None:
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not there"):
         list(stream_arrays(tmp_path / "a.json"))
+
+
+def test_a_damaged_file_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a large one would be in memory whole, and searched again with each piece of it."""
+    monkeypatch.setattr(json_stream, "CHUNK", 10)
+    monkeypatch.setattr(json_stream, "LONGEST", 100)
+    reads = []
+    more = json_stream._Reader.more
+    monkeypatch.setattr(
+        json_stream._Reader, "more", lambda reader: bool(reads.append(1)) or more(reader)
+    )
+    (tmp_path / "a.json").write_text('{"a": [' + "oops" * 10_000)
+    with pytest.raises(UserError, match="not readable JSON"):
+        list(stream_arrays(tmp_path / "a.json"))
+    assert len(reads) < 15
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "[" * 100_000, "{1: 2}", "{[]: 2}"])
+def test_odd_nesting_and_keys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match="not readable JSON"):
+        list(stream_arrays(tmp_path / "a.json"))

@@ -1,0 +1,266 @@
+"""Bad input of every kind: a name, and how it comes to be; messages.txt has what is said of it."""
+
+import numpy as np
+
+from tests.bad_input.spoiling import (
+    TRAIN,
+    VAL,
+    Spoil,
+    added,
+    animated,
+    content,
+    cut,
+    decomposed,
+    edited,
+    entry,
+    every,
+    gone,
+    huge,
+    lists,
+    matlab,
+    moved,
+    picture,
+    pixels,
+    renamed,
+    replaced,
+    scene_mask,
+    turned,
+)
+
+GREY16 = np.full((48, 48), 40_000, dtype=np.uint16)
+MASK = scene_mask(1)  # of "scene 1"
+STRONG = [f"scene {n}" for n in range(4)]
+WEAK = [f"scene {n}" for n in range(4, 12)]
+LONG = "x" * 250
+
+# --- a folder of photographs: what is refused ---------------------------------------------------
+
+FOLDER = (
+    ("image truncated", cut("images/scene 4.jpg", 0.6)),
+    ("image truncated by its last bytes", cut("images/scene 4.jpg", 0.98)),
+    ("png truncated", every(picture("images/scene 4.jpg", kind="PNG"), cut("images/scene 4.jpg", 0.6))),
+    ("image of no bytes", content("images/scene 4.jpg", "")),
+    ("image that is text", content("images/scene 4.jpg", "<html>404</html>")),
+    ("image of 30,000 x 30,000", huge("images/scene 4.jpg")),
+    ("image of floats", pixels("images/scene 4.jpg", np.ones((9, 9), np.float32), "TIFF")),
+    ("image of 32-bit integers", pixels("images/scene 4.jpg", np.ones((9, 9), np.int32), "TIFF")),
+    ("image that is a folder", every(gone("images/scene 4.jpg"), lambda root: (root / "images/scene 4.jpg").mkdir())),
+    ("image that is a dead link", every(gone("images/scene 4.jpg"), lambda root: (root / "images/scene 4.jpg").symlink_to("nowhere"))),
+    ("image of another kind", content("images/raw.cr2", "x")),
+    ("folder in images", lambda root: (root / "images/more").mkdir()),
+    ("no images", gone("images/*")),
+    ("no folder of images", moved("images", "photos")),
+    ("two images of one stem", content("images/scene 4.png", "x")),
+    ("twelve images truncated", every(*(cut(f"images/scene {n}.jpg", 0.5) for n in range(12)))),
+    ("mask in colours", pixels("masks/scene 1.png", np.zeros((48, 48, 3), np.uint8))),
+    ("mask of 16 bits", pixels("masks/scene 1.png", GREY16)),
+    ("mask that is a JPEG under another name", pixels("masks/scene 1.png", MASK, "JPEG")),
+    ("mask that is a GIF under another name", pixels("masks/scene 1.png", MASK, "GIF")),
+    ("mask of bits", pixels("masks/scene 1.png", MASK > 0)),
+    ("mask of another size", pixels("masks/scene 1.png", MASK[:-1])),
+    ("mask with an index past the classes", pixels("masks/scene 1.png", MASK | 16)),
+    ("mask truncated", cut("masks/scene 1.png", 0.5)),
+    ("mask of no bytes", content("masks/scene 1.png", "")),
+    ("mask of 30,000 x 30,000", huge("masks/scene 1.png")),
+    ("mask for an image that is not there", content("masks/scene 99.png", "x")),
+    ("mask that is a JPEG", moved("masks/scene 1.png", "masks/scene 1.jpg")),
+    ("masks of 0 and 255", every(*(pixels(f"masks/scene {n}.png", (scene_mask(n) > 0).astype(np.uint8) * 255) for n in (0, 1, 2, 3, 12, 13, 14)))),
+    ("mask of a lying photograph as it was shot", every(turned("images/scene 0.jpg", 6), pixels("masks/scene 0.png", np.rot90(scene_mask(0))))),
+    ("no masks", gone("masks/*")),
+    ("no folder of masks", moved("masks", "labels")),
+    ("tag unknown", replaced("tags.csv", "scene 4.jpg,", "scene 4.jpg,unicorn;")),
+    ("tag in capitals", replaced("tags.csv", "scene 4.jpg,", "scene 4.jpg,Boat;")),
+    ("background as a tag", replaced("tags.csv", "scene 4.jpg,", "scene 4.jpg,background;")),
+    ("tags twice", added("tags.csv", "scene 4,boat")),
+    ("tags twice, first empty", content("tags.csv", "image,tags\nscene 4,\nscene 4,boat\n")),
+    ("tags of an unknown image", added("tags.csv", "scene 99.jpg,boat")),
+    ("tags in several columns", added("tags.csv", "scene 4.jpg,boat,train")),
+    ("tags with semicolons between columns", content("tags.csv", "image;tags\nscene 4;boat\n")),
+    ("tags without a header", content("tags.csv", "scene 4,boat\n")),
+    ("tags of no bytes", content("tags.csv", "")),
+    ("tags in Latin-1", content("tags.csv", "image,tags\nscène 4,boat\n".encode("latin-1"))),
+    ("tags with a field without end", content("tags.csv", 'image,tags\nscene 4,"' + "x" * 200_000)),
+    ("no tags", gone("tags.csv")),
+    ("class twice", added("classes.txt", "boat")),
+    ("class empty", replaced("classes.txt", "boat\n", "\n")),
+    ("class with a semicolon", replaced("classes.txt", "boat\n", "boat;ship\n")),
+    ("one class only", content("classes.txt", "background\n")),
+    ("300 classes", content("classes.txt", "\n".join(map(str, range(300))))),
+    ("classes of no bytes", content("classes.txt", "")),
+    ("classes in UTF-16", content("classes.txt", "background\nboat\n".encode("utf-16"))),
+    ("no classes", gone("classes.txt")),
+    ("classes that are a folder", every(gone("classes.txt"), lambda root: (root / "classes.txt").mkdir())),
+    ("lists that overlap", lists(train=[*STRONG, *WEAK], val=["scene 0", "scene 12"])),
+    ("list with an unknown image", lists(val=["scene 12", "scene 99"])),
+    ("list with an image twice", lists(val=["scene 12", "scene 12"])),
+    ("list with suffixes", lists(val=["scene 12.jpg"])),
+    ("val without masks", lists(val=["scene 4", "scene 12"])),
+    ("val empty", lists(val=[])),
+    ("train empty", lists(train=[], val=["scene 12"])),
+    ("strong empty", lists(train=WEAK, val=["scene 12"])),
+    ("weak empty", lists(train=STRONG, val=["scene 12"])),
+    ("list that is no text", content("splits/val.txt", b"\xff\xfe\x00")),
+    ("names that differ only in case", every(renamed("scene 4", "Photo"), renamed("scene 5", "photo"))),
+    ("names that differ only in Unicode form", every(renamed("scene 4", "Käfer"), renamed("scene 5", decomposed("Käfer")))),
+    ("name of 250 characters", renamed("scene 4", LONG)),
+    ("name with a line end", renamed("scene 4", "a\nb")),
+    ("name with a line separator", renamed("scene 0", "a\u2028b")),
+    ("name with a blank at its end", renamed("scene 4", "scene 4 ")),
+    ("name with a backslash", renamed("scene 4", "a\\b")),
+    ("name that is no UTF-8", renamed("scene 0", "a\udcff")),
+    ("five kinds of mistakes", every(
+        cut("images/scene 4.jpg", 0.5), pixels("masks/scene 1.png", MASK | 16), added("tags.csv", "scene 99.jpg,unicorn"),
+        lists(val=["scene 12", "scene 98"]), renamed("scene 5", LONG))),
+)  # fmt: skip
+
+# --- a folder of photographs: what is read with care, as the summary of stage download says it --
+
+READ = (
+    ("image turned by EXIF", turned("images/scene 4.jpg", 6)),
+    ("image turned by EXIF, with its mask upright", turned("images/scene 0.jpg", 6)),
+    ("image mirrored by EXIF", turned("images/scene 4.jpg", 2)),
+    ("image in CMYK", picture("images/scene 4.jpg", "CMYK")),
+    ("image in Lab", picture("images/scene 4.jpg", "LAB", "TIFF")),
+    ("image in grey", picture("images/scene 4.jpg", "L")),
+    ("image in black and white", picture("images/scene 4.jpg", "1", "PNG")),
+    ("image of 16-bit grey", pixels("images/scene 4.jpg", GREY16)),
+    ("TIFF of 16-bit grey", pixels("images/scene 4.jpg", GREY16, "TIFF")),
+    ("image with alpha", picture("images/scene 4.jpg", "RGBA", "PNG")),
+    ("image in grey with alpha", picture("images/scene 4.jpg", "LA", "PNG")),
+    ("image with a palette", picture("images/scene 4.jpg", "P", "GIF")),
+    ("image with a transparent colour", picture("images/scene 4.jpg", "P", "PNG", transparency=0)),
+    ("image animated", animated("images/scene 4.jpg")),
+    ("image of 1 x 1", pixels("images/scene 4.jpg", np.zeros((1, 1, 3), np.uint8))),
+    ("image with the wrong suffix", picture("images/scene 4.jpg", "RGB", "PNG")),
+    ("image with a suffix in capitals", moved("images/scene 0.jpg", "images/scene 0.JPG")),
+    ("mask of 255 alone", pixels("masks/scene 1.png", np.full((48, 48), 255, np.uint8))),
+    ("mask of background alone", pixels("masks/scene 1.png", np.zeros((48, 48), np.uint8))),
+    ("mask in grey", pixels("masks/scene 1.png", MASK)),
+    ("tags empty", content("tags.csv", "image,tags\nscene 4,\nscene 5,boat\n")),
+    ("tags as a spreadsheet writes them", content("tags.csv", b'\xef\xbb\xbfimage,tags\r\n"scene 4.jpg","boat; train"\r\n')),
+    ("name with blanks", renamed("scene 0", "a  b c")),
+    ("name in Unicode", renamed("scene 0", "Käfer 甲虫")),
+    ("name composed in the lists and decomposed on the disk", every(renamed("scene 4", decomposed("Käfer")), replaced("tags.csv", decomposed("Käfer"), "Käfer"))),
+    ("name with a leading dash", renamed("scene 0", "-rf")),
+    ("name with quotes and commas", renamed("scene 4", "a \"b\", 'c'")),
+    ("name that is a tag of HTML", renamed("scene 0", "<script>alert(1)<")),
+    ("name of 240 bytes", renamed("scene 0", "x" * 240)),
+    ("name with percent and hash", renamed("scene 0", "100%20#1?")),
+    ("all at once", every(turned("images/scene 0.jpg", 6), picture("images/scene 4.jpg", "CMYK"), picture("images/scene 5.jpg", "L"), turned("images/scene 6.jpg", 3))),
+)  # fmt: skip
+
+# --- VOC, with SBD beside it --------------------------------------------------------------------
+
+DEVKIT = "VOCdevkit/VOC2012"
+SETS = f"{DEVKIT}/ImageSets/Segmentation"
+
+VOC = (
+    ("list not there", gone(f"{SETS}/val.txt")),
+    ("list empty", content(f"{SETS}/train.txt", "")),
+    ("list with an id twice", added(f"{SETS}/train.txt", "2007_000000")),
+    ("list with an unknown id", added(f"{SETS}/train.txt", "2007_999999")),
+    ("list with an id that leads out", added(f"{SETS}/train.txt", "../../../../etc/passwd")),
+    ("list with an absolute id", added("SBD/train.txt", "/tmp/x")),
+    ("lists that overlap", added(f"{SETS}/train.txt", "2007_000012")),
+    ("image truncated", cut(f"{DEVKIT}/JPEGImages/2007_000001.jpg", 0.5)),
+    ("mask not there", gone(f"{DEVKIT}/SegmentationClass/2007_000001.png")),
+    ("mask of SBD not there", gone("SBD/cls/2007_000004.mat")),
+    ("masks of SBD damaged", every(cut("SBD/cls/2007_000004.mat", 0.5), content("SBD/cls/2007_000005.mat", "x"))),
+    ("mask of SBD with an index past the classes", matlab("SBD/cls/2007_000004.mat", np.full((48, 48), 21))),
+    ("mask of SBD with negative indices", matlab("SBD/cls/2007_000004.mat", np.full((48, 48), -1))),
+    ("mask of SBD with three dimensions", matlab("SBD/cls/2007_000004.mat", np.zeros((2, 2, 2)))),
+)  # fmt: skip
+
+# --- COCO ---------------------------------------------------------------------------------------
+
+IMAGE = "train2017/000000000000.jpg"
+FAR = [[1, 1, 9, 1, 1e9, 9]]
+
+COCO = (
+    ("JSON broken", cut(TRAIN, 0.5)),
+    ("JSON empty", content(TRAIN, "")),
+    ("JSON that is a list", content(TRAIN, "[]")),
+    ("JSON nested too deep", content(TRAIN, '{"images": ' + "[" * 100_000)),
+    ("JSON that is no text", content(TRAIN, b"\xff\xfe")),
+    ("JSON without images", edited(TRAIN, lambda v: v.pop("images"))),
+    ("JSON with a number of 5,000 digits", replaced(TRAIN, '"id": 0,', f'"id": {"9" * 5000},')),
+    ("image without a name", edited(TRAIN, entry("images", file_name=None))),
+    ("image without a width", edited(TRAIN, entry("images", width=None))),
+    ("image with a name that leads out", edited(TRAIN, entry("images", file_name="../../secret.jpg"))),
+    ("image with an absolute name", edited(TRAIN, entry("images", file_name="/etc/passwd"))),
+    ("image with a number as its name", edited(TRAIN, entry("images", file_name=7))),
+    ("image with no width", edited(TRAIN, entry("images", width=0))),
+    ("image with an endless width", replaced(TRAIN, '"width": 48', '"width": 1e999')),
+    ("image of 30,000 x 30,000", edited(TRAIN, entry("images", width=30_000, height=30_000))),
+    ("image id twice", edited(TRAIN, lambda v: v["images"].append(v["images"][0]))),
+    ("image file in both parts", every(moved(IMAGE, "train2017/000000000012.jpg"), edited(TRAIN, entry("images", file_name="000000000012.jpg")))),
+    ("image not there", gone(IMAGE)),
+    ("image truncated", cut(IMAGE, 0.5)),
+    ("image of another size", pixels(IMAGE, np.zeros((9, 9, 3), np.uint8), "JPEG")),
+    ("category without a name", edited(TRAIN, entry("categories", name=None))),
+    ("category id twice", edited(TRAIN, lambda v: v["categories"].append(v["categories"][0]))),
+    ("category name twice", every(*(edited(part, entry("categories", name="dog")) for part in (TRAIN, VAL)))),
+    ("categories that differ", edited(VAL, entry("categories", name="unicorn"))),
+    ("category unknown", edited(TRAIN, entry("annotations", category_id=12))),
+    ("image of an annotation unknown", edited(TRAIN, entry("annotations", image_id=99))),
+    ("annotation without an outline", edited(TRAIN, entry("annotations", segmentation=None))),
+    ("annotation without an area", edited(TRAIN, entry("annotations", area=None))),
+    ("annotation without iscrowd", edited(TRAIN, entry("annotations", iscrowd=None))),
+    ("annotation that is a number", edited(TRAIN, lambda v: v["annotations"].append(7))),
+    ("area that is none", edited(TRAIN, entry("annotations", area=float("nan")))),
+    ("outline that is text", edited(TRAIN, entry("annotations", segmentation="abc"))),
+    ("polygon with half a corner", edited(TRAIN, entry("annotations", segmentation=[[1, 1, 9, 1, 9, 9, 1]]))),
+    ("polygon with words", edited(TRAIN, entry("annotations", segmentation=[["1", 1, 9, 1, 9, 9]]))),
+    ("polygon far outside", edited(TRAIN, entry("annotations", segmentation=FAR))),
+    ("polygon without end", edited(TRAIN, entry("annotations", segmentation=[[1, 1, 9, 1, float("inf"), 9]]))),
+    ("run lengths of another size", edited(TRAIN, entry("annotations", segmentation={"size": [3, 3], "counts": [9]}))),
+    ("run lengths that do not fill the image", edited(TRAIN, entry("annotations", segmentation={"size": [41, 48], "counts": [9]}))),
+    ("run lengths below 0", edited(TRAIN, entry("annotations", segmentation={"size": [41, 48], "counts": [-1, 1969]}))),
+    ("run lengths packed and cut", edited(TRAIN, entry("annotations", segmentation={"size": [41, 48], "counts": "PPYo"}))),
+    ("run lengths packed wrong", edited(TRAIN, entry("annotations", segmentation={"size": [41, 48], "counts": "é"}))),
+    ("several mistakes", every(
+        gone(IMAGE), cut("val2017/000000000012.jpg", 0.5), edited(TRAIN, entry("annotations", category_id=12)),
+        edited(VAL, entry("annotations", area=None)), edited(VAL, entry("images", file_name="../a.jpg")))),
+)  # fmt: skip
+
+COCO_READ = (
+    ("polygon without area", edited(TRAIN, entry("annotations", segmentation=[[5, 5, 5, 5, 5, 5]], area=0))),
+    ("polygon of two corners", edited(TRAIN, entry("annotations", segmentation=[[5, 5, 9, 9]]))),
+    ("polygon just outside", edited(TRAIN, entry("annotations", segmentation=[[-1, -1, 49.5, 0, 9, 42]]))),
+    ("image in grey", picture(IMAGE, "L")),
+    ("no annotation at all in an image", edited(TRAIN, lambda v: v["annotations"].pop(0))),
+    ("keys COCO does not have", edited(TRAIN, lambda v: v.update(more={"a": [1, {"b": None}]}))),
+)  # fmt: skip
+
+# --- params.yaml, and files in its place ---------------------------------------------------------
+
+PARAMS = (
+    ("not there", gone("params.yaml")),
+    ("a folder", every(gone("params.yaml"), lambda root: (root / "params.yaml").mkdir())),
+    ("of no bytes", content("params.yaml", "")),
+    ("a list", content("params.yaml", "- a\n- b\n")),
+    ("in Latin-1", content("params.yaml", b"data_root: K\xe4fer\n")),
+    ("with a tab", content("params.yaml", "train:\n\tepochs: 3\n")),
+    ("with a key twice", added("params.yaml", "seed: 1")),
+    ("with a bracket that does not close", added("params.yaml", "more: [1, 2")),
+    ("nested too deep", content("params.yaml", "[" * 500)),
+    ("with a date that is none", added("params.yaml", "day: 2001-99-99")),
+    ("with a number of 5,000 digits", replaced("params.yaml", "neck_n: 0", f"neck_n: {'9' * 5000}")),
+    ("with a key that is a number", added("params.yaml", "7: 7")),
+    ("with aliases of aliases", added("params.yaml", "\n".join(
+        ["a0: &a0 [1, 1]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))]))),
+    ("with a list inside itself", replaced("params.yaml", "ensembles: []", "ensembles: &x [*x]")),
+    ("with Python in it", added("params.yaml", "run: !!python/object/apply:os.system [ls]")),
+    ("with a path of nothing", replaced("params.yaml", "data_root: data/raw", "data_root: ' '")),
+    ("with a path that holds a NUL", replaced("params.yaml", "data_root: data/raw", 'data_root: "a\\0b"')),
+    ("with a home of nobody", replaced("params.yaml", "data_root: data/raw", "data_root: ~nobody-here/x")),
+    ("with a rate without end", replaced("params.yaml", "learning_rate: 2.0e-3", "learning_rate: .inf")),
+    ("with a rate that is no number", replaced("params.yaml", "learning_rate: 2.0e-3", "learning_rate: .nan")),
+    ("with a comma in a number", replaced("params.yaml", "learning_rate: 2.0e-3", "learning_rate: 0,002")),
+    ("with yes for a number", replaced("params.yaml", "neck_n: 0", "neck_n: true")),
+    ("with two mistakes", every(replaced("params.yaml", "neck_n: 0", "neck_n: 9"), added("params.yaml", "nekc_n: 1"))),
+)  # fmt: skip
+
+Row = tuple[str, Spoil]
+REFUSED: dict[str, tuple[Row, ...]] = {"folder": FOLDER, "voc": VOC, "coco": COCO, "params": PARAMS}
+TAKEN: dict[str, tuple[Row, ...]] = {"folder": READ, "coco": COCO_READ}

@@ -1,0 +1,93 @@
+"""Odd names either work all the way to the files stages write, or are refused with a reason."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.atomic import whole_file
+from pipeline.datasets.names import NAME_BYTES, check_names
+from pipeline.datasets.problems import Problems
+from pipeline.download import download
+from pipeline.images import read_mask, write_mask
+from pipeline.manifest import read_manifest
+from pipeline.plan import confidence_path, make_plan, proxied, proxy_path, read_plan, write_plans
+from tests.settings import small_params
+from tests.trees import make_folder
+
+GOOD = [
+    "a  b c",
+    "Käfer 甲虫",
+    "-rf",
+    "a \"b\", 'c'",
+    "<script>alert(1)<",
+    "100%20#1?",
+    "=1+1",
+    "a;b",
+    "NUL.tar",
+    "x" * NAME_BYTES,
+    "é" * (NAME_BYTES // 2),
+]
+
+
+def test_odd_names_work_all_the_way(tmp_path: Path) -> None:
+    root, out = tmp_path / "mine", tmp_path / "out"
+    make_folder(root)
+    lines = ["image,tags"]
+    for number, name in zip(range(4, 12), GOOD, strict=False):
+        (root / "images" / f"scene {number}.jpg").rename(root / "images" / f"{name}.jpg")
+        quoted = name.replace('"', '""')
+        lines.append(f'"{quoted}",boat')
+    for number, name in zip(range(3), GOOD[8:], strict=True):
+        (root / "images" / f"scene {number}.jpg").rename(root / "images" / f"{name}.jpg")
+        (root / "masks" / f"scene {number}.png").rename(root / "masks" / f"{name}.png")
+    (root / "tags.csv").write_text("\n".join(lines), "utf-8")
+    (root / "splits").mkdir()
+    names = "\n".join([*GOOD, "scene 3"])
+    (root / "splits" / "train.txt").write_text(names, "utf-8")
+    (root / "splits" / "val.txt").write_text("scene 12\nscene 13\n", "utf-8")
+    download(small_params(dataset="folder", data_root=str(root)), out)
+    manifest = read_manifest(out, root)
+    assert {row.id for row in manifest.of("weak")} == set(GOOD[:8])
+    assert {row.id for row in manifest.of("strong")} == {*GOOD[8:], "scene 3"}
+
+    strong, weak = ([row.id for row in manifest.of(split)] for split in ("strong", "weak"))
+    write_plans(out, [make_plan("weak", 0, strong, weak)])
+    plan = read_plan(out, "weak")
+    assert proxied(plan) == [*strong, *weak]
+    mask_HW = np.ones((4, 4), dtype=np.uint8)
+    for name in proxied(plan):
+        for path in (proxy_path(name, out), confidence_path(name, out)):
+            with whole_file(path) as part:
+                write_mask(part, mask_HW, manifest.classes)
+            assert np.array_equal(np.array(read_mask(path)), mask_HW)
+    assert {path.stem for path in (out / "masks").iterdir()} == {*strong, *weak}
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["a/b"], "lead to another folder: 'a/b'"),
+        ([".."], "lead to another folder: '..'"),
+        ([""], "lead to another folder: ''"),
+        (["a\\b"], r"lead to another folder: 'a\\b'"),
+        (["a\0"], r"lead to another folder: 'a\x00'"),
+        (["a\nb"], r"line end or another control character, or that are no UTF-8: 'a\nb'"),
+        (["a\x85b"], r"line end or another control character, or that are no UTF-8: 'a\x85b'"),
+        (["\udcff"], r"line end or another control character, or that are no UTF-8: '\udcff'"),
+        ([" a"], "begin or end with a blank, which lists cannot hold: ' a'"),
+        (["a\u3000"], "begin or end with a blank, which lists cannot hold: 'a\\u3000'"),
+        (["x" * (NAME_BYTES + 1)], f"longer than {NAME_BYTES} bytes"),
+        (["é" * (NAME_BYTES // 2 + 1)], f"longer than {NAME_BYTES} bytes"),
+        (["a", "A", "b"], "which some file systems take for one: 'a', 'A'"),
+        (["é", "e\u0301"], r"which some file systems take for one: '\xe9', 'e\u0301'"),
+        (["STRASSE", "straße"], r"which some file systems take for one: 'STRASSE', 'stra\xdfe'"),
+        (["a", "a"], "has names twice: a"),
+    ],
+)
+def test_names_that_are_refused(names: list[str], problem: str) -> None:
+    problems = Problems()
+    check_names(names, "here", problems)
+    (said,) = (f"{what}: {', '.join(cases)}" for what, cases in problems.found.items())
+    assert said.startswith("here has names")
+    assert problem in said
