@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro test bench lint audit clean
+.PHONY: setup repro test bench torture lint audit clean
 
 setup: .venv/.ready
 
@@ -28,6 +28,10 @@ bench: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[bench]"
 	$(BIN)/python -m pip install --quiet --editable ".[peers]" || echo "no compiler: without pydensecrf2"
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
+
+torture: .venv/constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[torture]"
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m tests.torture
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

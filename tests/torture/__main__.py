@@ -23,7 +23,9 @@ from tests.torture.project import Tally
 LATEST = Path("tests/torture/latest.json")
 PAGE = Path("docs/reliability.md")
 BEGIN, END = "<!-- table: make torture -->\n", "<!-- end of table -->\n"
-HEAD = "| fault | tried | survived | lost | commit | machine |\n" + 6 * "|---" + "|\n"
+HEAD = (
+    "| fault | tried | survived | lost | dvc.lock cut | commit | machine |\n" + 7 * "|---" + "|\n"
+)
 PARTS = ("kills", "faults", "fuzz")
 
 Names = Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(PARTS)}.")]
@@ -71,10 +73,11 @@ def write(part: str, tallies: list[Tally]) -> None:
 
 
 def line(entry: dict[str, Any]) -> str:
-    """One kind of fault; what was lost is named below its count."""
+    """One kind of fault."""
     lost = len(entry["lost"])
-    cells = (entry["name"], entry["tried"], entry["tried"] - lost, lost, entry["commit"])
-    return f"| {' | '.join(map(str, cells))} | {entry['machine']} |\n"
+    cells = [entry["name"], entry["tried"], entry["tried"] - lost, lost, entry["cut"]]
+    cells += [entry["commit"], entry["machine"]]
+    return f"| {' | '.join(map(str, cells))} |\n"
 
 
 if __name__ == "__main__":

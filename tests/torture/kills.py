@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ruamel.yaml import YAML, YAMLError
+
 from tests.torture.project import ENV, Tally, differing, make_project, run
 
 PATIENCE = 40.0  # seconds for everything to be gone after a signal
@@ -66,15 +68,18 @@ def kills(times: int, seed: int = 0) -> list[Tally]:
             way = list(WAYS)[number % len(WAYS)]
             moment = moments.uniform(0.02, 0.98) * seconds
             copy = Path(shutil.copytree(template, Path(folder) / f"killed-{number}"))
-            wrong = kill_once(copy, whole, WAYS[way], moment)
-            tallies[way].tried += 1
-            tallies[way].lost += [f"{moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
+            tally = tallies[way]
+            wrong = kill_once(copy, whole, WAYS[way], moment, tally)
+            tally.tried += 1
+            tally.lost += [f"{moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
             print(f"{number + 1}/{times} {way}, {moment:.1f} s: {'; '.join(wrong) or 'survived'}")
             shutil.rmtree(copy)
     return list(tallies.values())
 
 
-def kill_once(folder: Path, whole: Path, way: Callable[[int], None], moment: float) -> list[str]:
+def kill_once(
+    folder: Path, whole: Path, way: Callable[[int], None], moment: float, tally: Tally
+) -> list[str]:
     """Kill one run at a moment, look at what it left, run again; what was wrong."""
     process = subprocess.Popen(
         ["dvc", "repro"], cwd=folder, env=ENV, start_new_session=True,
@@ -93,6 +98,9 @@ def kill_once(folder: Path, whole: Path, way: Callable[[int], None], moment: flo
                 break
             time.sleep(0.05)
     wrong += [f"{output} was half written" for output in differing(folder, whole, absent=True)]
+    if lock_is_cut(folder):
+        tally.cut += 1
+        (folder / "dvc.lock").unlink()
     again = run("dvc", "repro", cwd=folder)
     if again.returncode:
         last = (again.stdout + again.stderr).strip().splitlines()[-1:]
@@ -100,6 +108,15 @@ def kill_once(folder: Path, whole: Path, way: Callable[[int], None], moment: flo
     else:
         wrong += [f"{output} is not the same" for output in differing(folder, whole)]
     return wrong
+
+
+def lock_is_cut(folder: Path) -> bool:
+    """Whether DVC was killed while it wrote dvc.lock, which it does in place."""
+    lock = folder / "dvc.lock"
+    try:
+        return lock.exists() and "schema" not in (YAML(typ="safe", pure=True).load(lock) or {})
+    except YAMLError:
+        return True
 
 
 def alive(group: int) -> bool:

@@ -53,11 +53,13 @@ class Tally:
         name: the kind.
         tried: how many there were.
         lost: what was lost or wrong, one line each.
+        cut: how often DVC left its own dvc.lock cut, which was then taken away by hand.
     """
 
     name: str
     tried: int = 0
     lost: list[str] = field(default_factory=list)
+    cut: int = 0
 
 
 def make_project(folder: Path) -> None:
