@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import Row
-from pipeline.params import load_params
+from pipeline.params_file import load_params
 
 RECIPES = Path("recipes")
 BUDGET = 16_000.0  # MB of a common GPU
@@ -25,7 +25,7 @@ from pipeline.forward import prepare
 from pipeline.losses import segmentation_loss
 from pipeline.network import upsample
 from pipeline.optim import paper_adam
-from pipeline.params import load_params
+from pipeline.params_file import load_params
 from pipeline.build import build_network
 from pipeline.plan import make_plan
 

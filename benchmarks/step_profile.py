@@ -20,7 +20,8 @@ from pipeline.losses import segmentation_loss
 from pipeline.manifest import read_manifest, write_manifest
 from pipeline.network import upsample
 from pipeline.optim import paper_adam
-from pipeline.params import Engine, Params, load_params
+from pipeline.params import Engine, Params
+from pipeline.params_file import load_params
 from pipeline.plan import make_plan
 from pipeline.sampling import BatchPlan, batches
 

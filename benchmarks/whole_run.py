@@ -15,7 +15,8 @@ from benchmarks.timing import Row
 from pipeline.images import write_mask
 from pipeline.manifest import Manifest, make_classes, read_manifest, write_manifest
 from pipeline.manifest import Row as Entry
-from pipeline.params import Params, load_params
+from pipeline.params import Params
+from pipeline.params_file import load_params
 from pipeline.plan import make_plan, proxy_path
 from pipeline.train import train_network
 

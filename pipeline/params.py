@@ -1,21 +1,16 @@
-"""params.yaml as typed, validated values; a mistake in it is named before any work starts."""
+"""What params.yaml holds, as typed values with their bounds."""
 
-import reprlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
-from pipeline.errors import UserError
 from pipeline.variants import NAMES, find_variant
 
 MOST = 10**9  # of anything that is counted; more is a slip of the keyboard
@@ -39,10 +34,6 @@ Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
-
-
-SHORT = reprlib.Repr()  # a value in a message may be anything YAML can say
-SHORT.maxstring = SHORT.maxother = 80
 
 
 class Block(BaseModel):
@@ -245,60 +236,3 @@ class Params(Block):
                 "backbone_weights: vgg16_narrow has no ImageNet weights; use classifier or none"
             )
         return self
-
-
-def load_params(path: Path) -> Params:
-    """Read and check params.yaml.
-
-    Raises:
-        UserError: the file is missing or no YAML, or keys are unknown, missing or impossible; the
-            message lists every such key in one go.
-    """
-    try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there: run from the repository root") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}," if mark else ""
-        reason = error.problem or error.context
-        raise UserError(f"{path}{line} is not readable YAML: {reason}") from error
-    except Exception as error:  # ruamel raises more than its own errors on odd text
-        raise UserError(f"{path} is not readable YAML: {_first_line(error)}") from error
-    return check_params(values, path)
-
-
-def check_params(values: Any, path: Path) -> Params:
-    """What a params file holds, as params.
-
-    Raises:
-        UserError: keys are unknown, missing or impossible; the message lists every such key.
-    """
-    if not isinstance(values, dict):
-        raise UserError(f"{path} must hold keys and values; copy one from recipes/")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        lines = [_explain(dict(entry)) for entry in error.errors()]
-        raise UserError(f"{path}: " + "\n  ".join(lines)) from None
-
-
-def _explain(entry: dict[str, Any]) -> str:
-    """One line for one pydantic error: the key, what is wrong, what was given."""
-    key = ".".join(str(part) for part in entry["loc"])
-    if entry["type"] == "extra_forbidden":
-        return f"{key}: unknown key; remove it or correct its name"
-    if entry["type"] == "missing":
-        return f"{key}: missing; copy the key with its comment from a file in recipes/"
-    if entry["type"] == "value_error":
-        said = str(entry["ctx"]["error"])
-        return f"{key}: {said}, not {SHORT.repr(entry['input'])}" if key else said
-    message = entry["msg"].removeprefix("Input ")
-    return f"{key}: {message}, not {SHORT.repr(entry['input'])}"
-
-
-def _first_line(error: Exception) -> str:
-    """What an exception says, on one line."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -27,7 +27,7 @@ P = ParamSpec("P")
 
 def read_params(path: Path) -> "Params":
     """Check params.yaml first of all: a mistake in it is told before anything heavy is imported."""
-    from pipeline.params import load_params
+    from pipeline.params_file import load_params
 
     return load_params(path)
 

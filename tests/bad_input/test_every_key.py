@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.params import check_params
+from pipeline.params_file import check_params
 from tests.settings import put, raw_values
 
 GOOD = raw_values()

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from pipeline.datasets.names import check_names
 from pipeline.datasets.problems import Problems
 from pipeline.manifest import SPLITS, Row, make_classes, read_manifest, write_manifest
-from pipeline.params import load_params
+from pipeline.params_file import load_params
 from tests.bad_input.properties import VALUES, few, many, may_refuse
 from tests.settings import raw_values
 

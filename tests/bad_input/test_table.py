@@ -10,7 +10,7 @@ from PIL import Image
 from pipeline.download import download
 from pipeline.errors import UserError
 from pipeline.manifest import read_manifest
-from pipeline.params import load_params
+from pipeline.params_file import load_params
 from tests.bad_input.spoiling import Spoil
 from tests.bad_input.table import REFUSED, TAKEN
 from tests.settings import ROOT, small_params

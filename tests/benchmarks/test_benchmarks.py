@@ -21,7 +21,8 @@ from benchmarks import (
     whole_run,
 )
 from benchmarks.timing import Row, in_turns
-from pipeline.params import Engine, load_params
+from pipeline.params import Engine
+from pipeline.params_file import load_params
 from tests.settings import small_params
 
 yaml = YAML(typ="safe", pure=True)

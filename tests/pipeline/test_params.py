@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from pipeline.backbones import BUILDERS
 from pipeline.errors import UserError
-from pipeline.params import Params, load_params
+from pipeline.params import Params
+from pipeline.params_file import load_params
 from tests.settings import ROOT, put, raw_values, small_params
 
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]

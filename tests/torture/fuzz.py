@@ -26,7 +26,7 @@ Read = Callable[[bytes], object]
 
 def read_params(folder: Path) -> tuple[Read, list[bytes]]:
     """params.yaml as text."""
-    from pipeline.params import load_params
+    from pipeline.params_file import load_params
     from tests.torture import seeds
 
     return lambda data: load_params(written(folder / "params.yaml", data)), seeds.params()

@@ -16,7 +16,8 @@ from pipeline.history import write_history
 from pipeline.images import Bytes, tags_of_mask, write_mask
 from pipeline.manifest import ClassList, Manifest, Row, make_classes, open_manifest, write_manifest
 from pipeline.metrics import Counts, confusion_matrix
-from pipeline.params import Params, load_params
+from pipeline.params import Params
+from pipeline.params_file import load_params
 from pipeline.paths import (
     DATASET,
     DSRG,
