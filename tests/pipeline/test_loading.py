@@ -149,7 +149,7 @@ def test_a_spoilt_image_with_tags_is_named(
     images = TaggedImages(copied, copied.train(), 32)
     optimiser = small_params().cam.optimiser
     with pytest.raises(UserError, match=r"cannot be read as an image") as caught:
-        list(images.batches(optimiser, seed=0, workers=workers)(0))
+        list(images.batches(optimiser, seed=0, workers=workers))
     assert str(spoilt) in str(caught.value)
 
 

@@ -165,9 +165,9 @@ def test_masks_are_written_as_they_come(here: Path, monkeypatch: pytest.MonkeyPa
     manifest = read_manifest(DATASET, here / "root")
     seen = []
 
-    def watched(path: Path) -> Image.Image:
+    def watched(path: Path, size: tuple[int, int]) -> Image.Image:
         seen.append(len(list((here / "out/test").glob("*.png"))))
-        return read_image(path)
+        return read_image(path, size)
 
     monkeypatch.setattr("pipeline.evaluate.read_image", watched)
     (here / "out").mkdir()
