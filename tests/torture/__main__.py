@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Run all parts or some; exit with 1 if anything was lost."""
     parts: dict[str, Callable[[], list[Tally]]] = {
-        "kills": lambda: kills(kills_, seed),
+        "kills": lambda: kills(kills_, seed, lambda tallies: write("kills", tallies)),
         "faults": faults,
         "fuzz": lambda: fuzz_all(seconds),
     }

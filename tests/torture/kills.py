@@ -51,52 +51,66 @@ WAYS: dict[str, Callable[[int], None]] = {
 }
 
 
-def kills(times: int, seed: int = 0) -> list[Tally]:
-    """Kill so many runs, in all ways in turn, each at a moment drawn over the whole run."""
+def kills(times: int, seed: int, note: Callable[[list[Tally]], None]) -> list[Tally]:
+    """Kill so many runs, in all ways in turn, each at a moment drawn over the whole run.
+
+    Args:
+        times: how many; a run that is over before its moment does not count and is made again.
+        seed: of the moments.
+        note: gets the counts so far after each.
+    """
     with tempfile.TemporaryDirectory() as folder:
         whole, template = Path(folder) / "whole", Path(folder) / "template"
         template.mkdir()
-        make_project(template)
+        make_project(template, variants=["dual"], ensembles=[])
         shutil.copytree(template, whole)
         started = time.monotonic()
         done = run("dvc", "repro", cwd=whole)
         seconds = time.monotonic() - started
         assert done.returncode == 0, done.stdout + done.stderr
         tallies = {way: Tally(f"`dvc repro`, {way}") for way in WAYS}
-        moments = random.Random(seed)
-        for number in range(times):
-            way = list(WAYS)[number % len(WAYS)]
-            moment = moments.uniform(0.02, 0.98) * seconds
-            copy = Path(shutil.copytree(template, Path(folder) / f"killed-{number}"))
-            tally = tallies[way]
-            wrong = kill_once(copy, whole, WAYS[way], moment, tally)
-            tally.tried += 1
-            tally.lost += [f"{moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
-            print(f"{number + 1}/{times} {way}, {moment:.1f} s: {'; '.join(wrong) or 'survived'}")
+        moments, number = random.Random(seed), 0
+        while number < times:
+            way, moment = list(WAYS)[number % len(WAYS)], moments.uniform(0.02, 0.98) * seconds
+            copy = Path(shutil.copytree(template, Path(folder) / "killed"))
+            wrong = kill_once(copy, whole, WAYS[way], moment, tallies[way])
             shutil.rmtree(copy)
+            if wrong is None:
+                continue
+            number += 1
+            tallies[way].tried += 1
+            tallies[way].lost += [f"{moment:.1f} of {seconds:.1f} s: {text}" for text in wrong]
+            what = "; ".join(wrong) or "survived"
+            print(f"{number}/{times} {way}, {moment:.1f} of {seconds:.1f} s: {what}", flush=True)
+            note(list(tallies.values()))
     return list(tallies.values())
 
 
 def kill_once(
     folder: Path, whole: Path, way: Callable[[int], None], moment: float, tally: Tally
-) -> list[str]:
-    """Kill one run at a moment, look at what it left, run again; what was wrong."""
+) -> list[str] | None:
+    """Kill one run at a moment, look at what it left, run again.
+
+    Returns:
+        what was wrong; None where the run was over before the moment.
+    """
     process = subprocess.Popen(
         ["dvc", "repro"], cwd=folder, env=ENV, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     time.sleep(moment)
+    if process.poll() is not None:
+        return None
     wrong = []
-    if process.poll() is None:
-        asked = time.monotonic()
-        way(process.pid)
-        process.wait()
-        while alive(process.pid):
-            if time.monotonic() - asked > PATIENCE:
-                os.killpg(process.pid, signal.SIGKILL)
-                wrong.append(f"something ran on for {PATIENCE:.0f} s")
-                break
-            time.sleep(0.05)
+    asked = time.monotonic()
+    way(process.pid)
+    process.wait()
+    while alive(process.pid):
+        if time.monotonic() - asked > PATIENCE:
+            os.killpg(process.pid, signal.SIGKILL)
+            wrong.append(f"something ran on for {PATIENCE:.0f} s")
+            break
+        time.sleep(0.05)
     wrong += [f"{output} was half written" for output in differing(folder, whole, absent=True)]
     if lock_is_cut(folder):
         tally.cut += 1

@@ -62,11 +62,12 @@ class Tally:
     cut: int = 0
 
 
-def make_project(folder: Path) -> None:
-    """The project's files with small params, as a repository of git and DVC."""
+def make_project(folder: Path, **changes: object) -> None:
+    """The project's files with small params, further changed, as a repository of git and DVC."""
     copy_project(folder)
+    values = put(put(put(raw_values(), SMALL), CHANGES), changes)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(put(put(raw_values(), SMALL), CHANGES), file)
+        YAML(typ="safe", pure=True).dump(values, file)
     for command in (["git", "init", "-q", "-b", "main"], ["dvc", "init", "-q"]):
         subprocess.run(command, cwd=folder, env=ENV, check=True)
 
