@@ -246,5 +246,5 @@ def proxy_path(image_id: str, proxies: Path = PROXY) -> Path:
 
 
 def confidence_path(image_id: str, proxies: Path = PROXY) -> Path:
-    """Where stage proxy writes how sure it is of that mask, if `proxy.confidence` asks for it."""
+    """Where stage proxy writes how sure it is of that mask."""
     return proxies / "confidence" / f"{image_id}.png"
