@@ -38,8 +38,9 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments of the kills.")] = 0,
 ) -> None:
     """Run all parts or some; exit with 1 if anything was lost."""
+    at = commit()  # before the results of this very run change the tree
     parts: dict[str, Callable[[], list[Tally]]] = {
-        "kills": lambda: kills(kills_, seed, lambda tallies: write("kills", tallies)),
+        "kills": lambda: kills(kills_, seed, lambda tallies: write("kills", tallies, at)),
         "faults": faults,
         "fuzz": lambda: fuzz_all(seconds),
     }
@@ -52,14 +53,14 @@ def main(
     for name in names or PARTS:
         tallies = parts[name]()
         lost += sum(len(tally.lost) for tally in tallies)
-        write(name, tallies)
+        write(name, tallies, at)
     raise typer.Exit(bool(lost))
 
 
-def write(part: str, tallies: list[Tally]) -> None:
+def write(part: str, tallies: list[Tally], at: str | None) -> None:
     """Renew one part's entries and the page's table."""
     old = json.loads(LATEST.read_text("utf-8")) if LATEST.exists() else []
-    where = {"commit": commit(), "machine": f"{platform.machine()}, {device()}"}
+    where = {"commit": at, "machine": f"{platform.machine()}, {device()}"}
     new = [{"part": part, **asdict(tally), **where} for tally in tallies]
     kept = [entry for entry in old if entry["part"] != part]
     entries = sorted(kept + new, key=lambda entry: PARTS.index(entry["part"]))
