@@ -24,6 +24,20 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 P = ParamSpec("P")
 
+# How often a thread of OpenMP looks for its next piece of work before it sleeps. The library's own
+# 300,000 turns hold a core that another process may need: where all are busy, a step of two threads
+# takes several times as long as of one (benchmarks/busy.py). Read when torch is loaded.
+TURNS = "3000"
+
+
+def yield_cores() -> None:
+    """Have idle threads give their core away soon, unless the user's environment says otherwise.
+
+    No number depends on it: the threads do the same work.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+        os.environ["GOMP_SPINCOUNT"] = TURNS
+
 
 def read_params(path: Path) -> "Params":
     """Check params.yaml first of all: a mistake in it is told before anything heavy is imported."""
@@ -41,6 +55,7 @@ def stage(main: Callable[P, None]) -> Callable[..., None]:
     @wraps(main)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         debug = kwargs.pop("debug", False)
+        yield_cores()
         try:
             with listening():
                 main(*args, **kwargs)
