@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from benchmarks.training import dual_step
 from pipeline.augment import View, normalise
 from pipeline.build import build_network
-from pipeline.datasets.rendered import prepare
+from pipeline.datasets.shapes import prepare
 from pipeline.device import pick_device
 from pipeline.forward import prepare as prepare_network
 from pipeline.losses import segmentation_loss

@@ -6,12 +6,12 @@ import torch
 
 from pipeline.device import pick_device
 from pipeline.distributed import world
+from pipeline.dsrg import load_dsrg
 from pipeline.evaluate import confusion_of
 from pipeline.kept import kept_folder
 from pipeline.keys import key_of
 from pipeline.manifest import Manifest
 from pipeline.params import Params
-from pipeline.proxy import load_dsrg
 from pipeline.results import write_results
 
 

@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.manifest import SPLITS, ClassList, Manifest, Row, write_manifest
 from pipeline.params import Params
 from pipeline.paths import resolve_user_path
+from pipeline.registry import DATASETS
 
 Prepare = Callable[[Path, Path, Params], tuple[list[Row], ClassList]]
 
@@ -68,12 +69,5 @@ def find_prepare(dataset: str) -> Prepare:
 
     Imported only here, so that nobody needs the libraries of a kind of data set they do not use.
     """
-    if dataset == "voc":
-        from pipeline.datasets.voc import prepare
-    elif dataset == "coco":
-        from pipeline.datasets.coco import prepare
-    elif dataset == "folder":
-        from pipeline.datasets.folder import prepare
-    else:
-        from pipeline.datasets.rendered import prepare
+    prepare: Prepare = DATASETS.load(dataset).prepare
     return prepare

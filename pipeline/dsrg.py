@@ -31,7 +31,7 @@ from pipeline.manifest import Manifest
 from pipeline.network import downsample
 from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Crf, Dsrg, Params
-from pipeline.start import start_files, start_weights, store_network
+from pipeline.start import load_network, start_files, start_weights, store_network
 from pipeline.tagged import Tagged, TaggedImages
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
@@ -83,6 +83,17 @@ def build_dsrg(params: Params, classes: int, weights: str) -> DsrgNet:
     return DsrgNet(
         backbone, classes, width=dsrg.width, dilations=dsrg.dilations, dropout=dsrg.dropout
     )
+
+
+def load_dsrg(params: Params, manifest: Manifest, folder: Path) -> DsrgNet:
+    """The network this stage wrote into `folder`.
+
+    Raises:
+        UserError: it is missing or damaged, or params.yaml has another one.
+    """
+    network = build_dsrg(params, len(manifest.classes), "none")
+    load_network(network, folder / "network.safetensors", "dsrg")
+    return network
 
 
 def crf_weights(crf: Crf, classes: int) -> CrfWeights:

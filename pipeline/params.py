@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.registry import BACKBONES, DATASETS, GENERATORS
 from pipeline.variants import NAMES, find_variant
 
 MOST = 10**9  # of anything that is counted; more is a slip of the keyboard
@@ -135,8 +136,9 @@ class Dsrg(Block):
 
 
 class Proxy(Block):
-    """Stage proxy: multi-scale inference and the CRF at full resolution."""
+    """Stage proxy: who makes the masks; scales and full-resolution CRF of the generator dsrg."""
 
+    generator: Annotated[str, AfterValidator(GENERATORS.check)]
     image_size: Positive
     scales: Annotated[list[Rate], Field(min_length=1)]
     crf: Crf
@@ -191,9 +193,9 @@ class Report(Block):
 class Params(Block):
     """All of params.yaml."""
 
-    dataset: Literal["shapes", "voc", "coco", "folder"]
+    dataset: Annotated[str, AfterValidator(DATASETS.check)]
     data_root: PathText
-    backbone: Literal["vgg16", "resnet101", "squeezenet1_0", "vgg16_narrow"]
+    backbone: Annotated[str, AfterValidator(BACKBONES.check)]
     backbone_weights: PathText
     neck_n: Annotated[int, Field(ge=0, le=3)]
     variants: Annotated[list[str], Field(min_length=1)]
@@ -231,8 +233,9 @@ class Params(Block):
             raise ValueError("dsrg.image_size: must be cam.image_size, on whose grid the seeds lie")
         if self.train.decay_epoch > self.train.epochs:
             raise ValueError("train.decay_epoch: must not be above train.epochs")
-        if self.backbone == "vgg16_narrow" and self.backbone_weights == "imagenet":
+        pretrained = BACKBONES.defines(self.backbone, "imagenet")
+        if self.backbone_weights == "imagenet" and not pretrained:
             raise ValueError(
-                "backbone_weights: vgg16_narrow has no ImageNet weights; use classifier or none"
+                f"backbone_weights: {self.backbone} has no ImageNet weights; use classifier or none"
             )
         return self

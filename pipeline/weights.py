@@ -12,21 +12,15 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.fetch import fetch
+from pipeline.registry import BACKBONES
 
 
 def imagenet_source(name: str) -> tuple[str, str]:
-    """Address and digest of torchvision's first ImageNet weights of a backbone.
+    """Address and digest of torchvision's ImageNet weights of a backbone.
 
     The digest is the start of a SHA-256 in the file's name; torchvision gives no more of it.
     """
-    from torchvision import models
-
-    weights = {
-        "vgg16": models.VGG16_Weights.IMAGENET1K_V1,
-        "resnet101": models.ResNet101_Weights.IMAGENET1K_V1,
-        "squeezenet1_0": models.SqueezeNet1_0_Weights.IMAGENET1K_V1,
-    }
-    url: str = weights[name].url
+    url: str = BACKBONES.load(name).imagenet().url
     digits = re.search(r"-([0-9a-f]{8,})\.", url)
     assert digits is not None, f"{url}: torchvision names files by their SHA-256"
     return url, f"sha256:{digits[1]}"

@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.paths import DSRG, PARAMS, PROXY, RECORDS, SEEDS
+from pipeline.paths import PARAMS, PROXY, RECORDS, SEEDS
 from stages.common import ParamsFile, read_params, stage
 from stages.processes import start
 
@@ -18,7 +18,7 @@ def main(params_file: ParamsFile = PARAMS) -> None:
 
     with start(params.engine) as world:
         manifest = open_manifest(params)
-        quality = make_proxies(params, manifest, dsrg=DSRG, seeds=SEEDS, folder=PROXY)
+        quality = make_proxies(params, manifest, seeds=SEEDS, folder=PROXY)
         if world.leads:
             write_record(RECORDS / "proxy.json", summary=quality)
             scores = ", ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets.rendered import prepare
+from pipeline.datasets.shapes import prepare
 from pipeline.images import read_mask, write_mask
 from pipeline.manifest import IGNORE, Manifest, read_manifest, write_manifest
 from pipeline.params import Params

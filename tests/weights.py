@@ -8,16 +8,14 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from pipeline.registry import BACKBONES
+
+# A backbone with ImageNet weights is named as torchvision names it.
+PRETRAINED = [name for name in BACKBONES.names() if BACKBONES.defines(name, "imagenet")]
 TORCHVISION: dict[str, Callable[..., nn.Module]] = {
-    "vgg16": models.vgg16,
-    "resnet101": models.resnet101,
-    "squeezenet1_0": models.squeezenet1_0,
+    name: models.get_model_builder(name) for name in PRETRAINED
 }
-IMAGENET = {
-    "vgg16": models.VGG16_Weights.IMAGENET1K_V1,
-    "resnet101": models.ResNet101_Weights.IMAGENET1K_V1,
-    "squeezenet1_0": models.SqueezeNet1_0_Weights.IMAGENET1K_V1,
-}
+IMAGENET = {name: models.get_model_weights(name)["IMAGENET1K_V1"] for name in PRETRAINED}
 
 
 def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Tensor]:

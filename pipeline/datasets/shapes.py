@@ -6,6 +6,7 @@ part of each object tells its class, and three classes keep to a ground of their
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ from pipeline.datasets.textures import (
     to_bytes,
     value_noise,
 )
+from pipeline.images import tags_of_mask, write_mask
+from pipeline.manifest import ClassList, Row, make_classes
+from pipeline.params import Params
+from pipeline.progress import track
 
 CLASS_NAMES: tuple[str, ...] = ("background", *OUTLINES)
 HOME_GROUNDS: dict[str, str] = {"boat": "water", "train": "rails", "kite": "sky"}
@@ -51,6 +56,34 @@ class Scene:
     mask: NDArray[np.uint8]
     loud: NDArray[np.bool_]
     ground: str
+
+
+def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
+    """Render all scenes into `folder`/images and `folder`/masks.
+
+    Every scene has its true mask, so that proxies can be measured; which masks a network may
+    see is decided by stage split.
+
+    Args:
+        folder: the data set's folder.
+        data_root: not used; nothing is downloaded.
+        params: `download.shapes` and `seed`.
+    """
+    counts = params.download.shapes
+    classes = make_classes(CLASS_NAMES)
+    (folder / "images").mkdir()
+    (folder / "masks").mkdir()
+    splits = ["strong"] * counts.strong + ["weak"] * counts.weak + ["val"] * counts.val
+    rows = []
+    for index, split in enumerate(track(splits, "download: render")):
+        scene = render_scene(params.seed, index, counts.size)
+        name = f"{index:05d}"
+        image, mask = f"images/{name}.png", f"masks/{name}.png"
+        Image.fromarray(scene.image).save(folder / image)
+        write_mask(folder / mask, scene.mask, classes)
+        tags = tags_of_mask(scene.mask)
+        rows.append(Row(name, image, mask, split, tags, counts.size, counts.size))
+    return rows, classes
 
 
 def _choose_cast(rng: np.random.Generator, style: SceneStyle) -> tuple[list[str], str]:

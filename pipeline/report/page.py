@@ -158,7 +158,7 @@ def page_values(
     return {
         "params": params,
         "yaml": params_yaml(params),
-        "dataset": DATASETS[params.dataset],
+        "dataset": DATASETS.get(params.dataset, params.dataset),
         "val_images": counts.val,
         "strong_images": counts.strong,
         "weak_images": counts.weak,

@@ -8,13 +8,15 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from pipeline.backbones import BUILDERS, SQUEEZENET_SCALE, Backbone, build_backbone
+from pipeline.backbones import Backbone, build_backbone, vgg16
+from pipeline.backbones.squeezenet1_0 import SCALE
 from pipeline.cam import CamNet
 from pipeline.errors import UserError
+from pipeline.registry import BACKBONES
 from pipeline.start import plain_state
 from tests.weights import TORCHVISION, random_state
 
-NAMES = sorted(BUILDERS)
+NAMES = BACKBONES.names()
 SIZES = [(321, 321), (328, 328), (64, 64), (65, 65), (47, 90), (241, 33), (1, 7)]
 
 
@@ -22,7 +24,7 @@ SIZES = [(321, 321), (328, 328), (64, 64), (65, 65), (47, 90), (241, 33), (1, 7)
 def shapes_only(request: pytest.FixtureRequest) -> Backbone:
     """A backbone on torch's meta device: it computes shapes and nothing else."""
     with torch.device("meta"):
-        return Backbone(*BUILDERS[request.param]()).eval()
+        return Backbone(*BACKBONES.load(request.param).build()).eval()
 
 
 # --- the grid -----------------------------------------------------------------------------------
@@ -61,7 +63,7 @@ def only_centre_taps(body: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_grid_points_lie_where_the_geometry_says(name: str) -> None:
-    body, geometry = BUILDERS[name]()
+    body, geometry = BACKBONES.load(name).build()
     body = only_centre_taps(body).eval()
     image = torch.ones(1, 3, 41, 41, requires_grad=True)
     features = body(image)
@@ -120,12 +122,12 @@ def test_squeezenet_is_scaled_to_what_heads_expect(checkpoints: dict[str, Path])
     with torch.inference_mode():
         trunk = nn.Sequential(*list(body.children())[:-1])(image)
         assert float(trunk.std()) > 0
-        torch.testing.assert_close(body(image), SQUEEZENET_SCALE * trunk)
+        torch.testing.assert_close(body(image), SCALE * trunk)
 
 
 def test_vgg16_drops_two_poolings_and_dilates_conv5() -> None:
     with torch.device("meta"):
-        body, _ = BUILDERS["vgg16"]()
+        body, _ = vgg16.build()
     assert sum(isinstance(layer, nn.MaxPool2d) for layer in body) == 3
     dilations = [layer.dilation[0] for layer in body if isinstance(layer, nn.Conv2d)]
     assert dilations == [1] * 10 + [2] * 3

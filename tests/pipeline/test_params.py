@@ -9,10 +9,10 @@ import torch
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from pipeline.backbones import BUILDERS
 from pipeline.errors import UserError
 from pipeline.params import Params
 from pipeline.params_file import load_params
+from pipeline.registry import BACKBONES
 from tests.settings import ROOT, put, raw_values, small_params
 
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
@@ -56,7 +56,7 @@ def test_warped_sides_mirror_onto_the_grid(path: Path) -> None:
     """
     params = load_params(path)
     with torch.device("meta"):
-        _, geometry = BUILDERS[params.backbone]()
+        _, geometry = BACKBONES.load(params.backbone).build()
     for side in (params.cam.image_size, params.dsrg.image_size):
         assert side % geometry.stride == (1 if geometry.corner else 0), (path.name, side)
 
@@ -67,8 +67,10 @@ def test_warped_sides_mirror_onto_the_grid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("dataset", "pascal", "dataset: should be 'shapes', 'voc', 'coco' or 'folder'"),
-        ("backbone", "vgg", "backbone: should be"),
+        ("dataset", "pascal", "dataset: should be 'coco', 'folder', 'shapes' or 'voc'"),
+        ("dataset", "common", "dataset: should be 'coco', "),
+        ("backbone", "vgg", "backbone: should be 'resnet101', 'squeezenet1_0', 'vgg16' or "),
+        ("proxy.generator", "sam", "proxy.generator: should be 'dsrg', not 'sam'"),
         ("neck_n", 4, "neck_n: should be less than or equal to 3, not 4"),
         ("neck_n", -1, "neck_n: should be greater than or equal to 0, not -1"),
         ("neck_n", "1", "neck_n: should be a valid integer, not '1'"),

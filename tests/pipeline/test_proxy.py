@@ -12,12 +12,13 @@ from torch import Tensor
 
 from pipeline.augment import normalise
 from pipeline.crf import CrfWeights
-from pipeline.dsrg import DsrgNet, build_dsrg
+from pipeline.dsrg import DsrgNet, build_dsrg, load_dsrg
 from pipeline.errors import UserError
+from pipeline.generators.dsrg import generator_of, multi_scale_logits, posterior
 from pipeline.images import read_mask
 from pipeline.manifest import Manifest
 from pipeline.plan import confidence_path, proxy_path
-from pipeline.proxy import best_label, load_dsrg, multi_scale_logits, posterior, write_proxies
+from pipeline.proxy import best_label, write_proxies
 from pipeline.start import plain_state
 from tests.settings import small_params
 
@@ -91,7 +92,7 @@ def test_every_training_image_gets_a_mask(
     manifest: Manifest, network: DsrgNet, tmp_path: Path
 ) -> None:
     few = replace(manifest, rows=(*manifest.rows[4:8], *manifest.of("val")))
-    write_proxies(small_params(), few, network, tmp_path)
+    write_proxies(few, generator_of(small_params(), network), tmp_path)
     assert sorted(path.stem for path in (tmp_path / "masks").iterdir()) == [
         row.id for row in few.train()
     ]
@@ -103,7 +104,7 @@ def test_every_training_image_gets_a_mask(
 
 def test_confidence_is_written_beside(manifest: Manifest, network: DsrgNet, tmp_path: Path) -> None:
     few = replace(manifest, rows=manifest.train()[4:8])
-    write_proxies(small_params(), few, network, tmp_path)
+    write_proxies(few, generator_of(small_params(), network), tmp_path)
     for row in few.train():
         assert proxy_path(row.id, tmp_path).exists()
         grey = np.array(read_mask(confidence_path(row.id, tmp_path)))
@@ -119,7 +120,7 @@ def test_masks_have_the_images_own_size(
     Image.new("RGB", (50, 21), (200, 10, 10)).save(tmp_path / "images" / "wide.png")
     row = replace(manifest.rows[0], id="wide", image="images/wide.png", width=50, height=21)
     wide = replace(manifest, rows=(row,), folder=tmp_path)
-    write_proxies(small_params(), wide, network, tmp_path)
+    write_proxies(wide, generator_of(small_params(), network), tmp_path)
     assert read_mask(tmp_path / "masks" / "wide.png").size == (50, 21)
 
 
@@ -134,3 +135,9 @@ def test_the_stored_network_is_the_one_used(
         assert torch.equal(a, b)
     with pytest.raises(UserError, match="does not fit"):
         load_dsrg(small_params(**{"dsrg.width": 9}), manifest, tmp_path)
+
+
+def test_another_shape_than_the_tags_ask_for_is_refused(manifest: Manifest, tmp_path: Path) -> None:
+    one = replace(manifest, rows=manifest.train()[:1])
+    with pytest.raises(ValueError, match=rf"proxy of '{one.rows[0].id}': shape \(12, 32, 32\)"):
+        write_proxies(one, lambda row, image_3HW: torch.ones(12, 32, 32), tmp_path)

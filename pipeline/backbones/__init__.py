@@ -1,20 +1,21 @@
 """Backbones at a fixed output stride (§3.2): the last poolings dropped, later convolutions dilated.
 
-torchvision is imported only where its networks are wanted: it takes most of a second.
+Each is a module here, named as params.yaml names it, with a function `build`, and `imagenet` where
+torchvision has weights for it (docs/adding-a-backbone.md). torchvision is imported only where its
+networks are wanted: it takes most of a second.
 
 Shape legend: B batch, H W image, h w grid, K channels.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.layers import BatchNorm, Scale
 from pipeline.paths import resolve_user_path
+from pipeline.registry import BACKBONES
 from pipeline.weights import imagenet_file, misfit, read_tensors
 
 
@@ -61,94 +62,11 @@ class Backbone(nn.Module):
         return self
 
 
-def _vgg16() -> tuple[nn.Module, Geometry]:
-    """VGG16 without its fully-connected layers; pool4 and pool5 dropped, conv5 dilated by 2."""
-    from torchvision import models
-
-    layers: list[nn.Module] = []
-    poolings = 0
-    for layer in models.vgg.make_layers(models.vgg.cfgs["D"]):
-        if isinstance(layer, nn.MaxPool2d):
-            poolings += 1
-            # Kept as Identity where dropped, so that torchvision's layer numbers stay valid.
-            keep = poolings <= 3
-            layers.append(nn.MaxPool2d(2, ceil_mode=True) if keep else nn.Identity())
-        elif isinstance(layer, nn.Conv2d) and poolings >= 4:
-            layers.append(nn.Conv2d(layer.in_channels, layer.out_channels, 3, 1, 2, dilation=2))
-        else:
-            layers.append(layer)
-    return nn.Sequential(*layers), Geometry(512, 8, corner=False, saliency="17")
-
-
-NARROW_WIDTHS = (16, 32, 64, 64, 64)  # of the five blocks; VGG16 has 64, 128, 256, 512, 512
-
-
-def _vgg16_narrow() -> tuple[nn.Module, Geometry]:
-    """VGG16's thirteen convolutions, narrow, with batch norm, at stride 4 for small scenes.
-
-    From scratch the plain network does not start to learn; batch norm mends that. Stride 4 gives
-    a 64-pixel scene a grid of 16. Nothing is dilated: there are no pretrained filters whose reach
-    must be kept, and a wider reach would blur the class activation maps over the whole scene.
-    """
-    layers: list[nn.Module] = []
-    channels = 3
-    for block, (width, depth) in enumerate(zip(NARROW_WIDTHS, (2, 2, 3, 3, 3), strict=True)):
-        for _ in range(depth):
-            layers += [
-                nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                BatchNorm(width),
-                nn.ReLU(inplace=True),
-            ]
-            channels = width
-        if block < 2:
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))
-    return nn.Sequential(*layers), Geometry(channels, 4, corner=False, saliency="23")
-
-
-def _resnet101() -> tuple[nn.Module, Geometry]:
-    """ResNet-101 with the strides of its last two stages replaced by dilation."""
-    from torchvision import models
-
-    net = models.resnet101(weights=None, replace_stride_with_dilation=[False, True, True])
-    names = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
-    body = nn.Sequential(OrderedDict((name, getattr(net, name)) for name in names))
-    return body, Geometry(2048, 8, corner=True, saliency="layer2")
-
-
-# SqueezeNet has no normalisation: the root mean square of its last activations on photographs is
-# 19. Heads are made for inputs near 1, and hardly learn without this factor (docs/choices.md).
-SQUEEZENET_SCALE = 0.1
-
-
-def _squeezenet() -> tuple[nn.Module, Geometry]:
-    """SqueezeNet 1.0, padded so that a side of 8k+1 gives k+1; last pooling dropped, scaled."""
-    from torchvision import models
-
-    layers = list(models.squeezenet1_0(weights=None).features)
-    layers[0].padding = (3, 3)
-    pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
-    for i in pools[:2]:
-        layers[i] = nn.MaxPool2d(3, stride=2, padding=1)
-    layers[pools[2]] = nn.Identity()
-    layers[-1].expand3x3.dilation = (2, 2)
-    layers[-1].expand3x3.padding = (2, 2)
-    layers.append(Scale(SQUEEZENET_SCALE))
-    return nn.Sequential(*layers), Geometry(512, 8, corner=True, saliency="7")
-
-
-BUILDERS: dict[str, Callable[[], tuple[nn.Module, Geometry]]] = {
-    "vgg16": _vgg16,
-    "vgg16_narrow": _vgg16_narrow,
-    "resnet101": _resnet101,
-    "squeezenet1_0": _squeezenet,
-}
-
-
 def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbone:
     """Build a backbone and fill it.
 
     Args:
-        name: a key of BUILDERS.
+        name: a module of this package.
         weights: `none` (He initialisation), `imagenet` (torchvision's, downloaded once), or a
             path: a torchvision checkpoint, or a `.safetensors` file whose `backbone.*` tensors fit.
         train_norm: batch norm learns, too.
@@ -157,7 +75,7 @@ def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbon
         UserError: the file is missing or cannot be downloaded, holds anything but tensors, or they
             do not fit the backbone.
     """
-    body, geometry = BUILDERS[name]()
+    body, geometry = BACKBONES.load(name).build()
     backbone = Backbone(body, geometry, train_norm)
     if weights == "none":
         backbone.apply(he_init)

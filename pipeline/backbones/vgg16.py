@@ -1,0 +1,28 @@
+"""VGG16 with torchvision's ImageNet weights: the paper's main backbone."""
+
+from torch import nn
+from torchvision import models
+
+from pipeline.backbones import Geometry
+
+
+def build() -> tuple[nn.Module, Geometry]:
+    """VGG16 without its fully-connected layers; pool4 and pool5 dropped, conv5 dilated by 2."""
+    layers: list[nn.Module] = []
+    poolings = 0
+    for layer in models.vgg.make_layers(models.vgg.cfgs["D"]):
+        if isinstance(layer, nn.MaxPool2d):
+            poolings += 1
+            # Kept as Identity where dropped, so that torchvision's layer numbers stay valid.
+            keep = poolings <= 3
+            layers.append(nn.MaxPool2d(2, ceil_mode=True) if keep else nn.Identity())
+        elif isinstance(layer, nn.Conv2d) and poolings >= 4:
+            layers.append(nn.Conv2d(layer.in_channels, layer.out_channels, 3, 1, 2, dilation=2))
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers), Geometry(512, 8, corner=False, saliency="17")
+
+
+def imagenet() -> models.VGG16_Weights:
+    """Torchvision's first ImageNet weights."""
+    return models.VGG16_Weights.IMAGENET1K_V1
