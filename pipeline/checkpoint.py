@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from pipeline.distributed import gathered, world
 from pipeline.ema import Average
-from pipeline.kept import States, claim, release, work_folder
-from pipeline.keys import Key
+from pipeline.kept import States, claim, release
+from pipeline.keys import Key, work_folder
 
 Rows = list[dict[str, float]]
 

@@ -54,6 +54,19 @@ def world() -> World:
     return World()
 
 
+def refuse_idle(key: str, size: int, processes: int) -> None:
+    """See that every process gets an image of a batch, or of the part a branch owns.
+
+    Raises:
+        UserError: there are more processes than images; the message names the params `key`.
+    """
+    if size < processes:
+        raise UserError(
+            f"{key}: {size} images for {processes} processes; raise it or set engine.processes to "
+            f"{size} at most"
+        )
+
+
 @contextmanager
 def joined() -> Iterator[World]:
     """Meet the other processes that torchrun started: over NCCL on GPUs, over gloo on CPUs.

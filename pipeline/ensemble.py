@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pipeline.distributed import total_array, world
 from pipeline.evaluate import Segmenter, predict_logits, scored_batches
-from pipeline.kept import claim, release, walk, work_folder
-from pipeline.keys import key_of
+from pipeline.kept import claim, release, walk
+from pipeline.keys import key_of, work_folder
 from pipeline.manifest import Manifest
 from pipeline.metrics import Counts, confusion_matrix, mean_and_sd, summarise
 from pipeline.params import Params

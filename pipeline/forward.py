@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.device import pick_device
-from pipeline.distributed import world
-from pipeline.errors import UserError
+from pipeline.distributed import refuse_idle, world
 from pipeline.layers import Dropout
 from pipeline.params import Engine
 
@@ -62,8 +61,7 @@ def share_of(key: str, size: int) -> int:
         UserError: there are more processes than images; the message names the params `key`.
     """
     here = world()
-    if size < here.size:
-        raise UserError(f"{key}: {size} images for {here.size} processes; raise it or use fewer")
+    refuse_idle(key, size, here.size)
     return len(range(here.rank, size, here.size))
 
 

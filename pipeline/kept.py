@@ -4,9 +4,7 @@ Everything lies in data/checkpoints/<name>-<key>: states, each named by its step
 its SHA-256, and what else a piece of work keeps until it ends.
 """
 
-import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,55 +17,27 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline import stopping
-from pipeline.atomic import exclusive, named, replace_folder, whole_file
+from pipeline.atomic import exclusive, named, replace_folder
 from pipeline.distributed import led, wait_for_all, world
-from pipeline.keys import Key, digest
-from pipeline.paths import CHECKPOINTS
+from pipeline.keys import Key, close_work, digest, open_work, work_folder
 from pipeline.progress import track
 
 EVERY = float(os.environ.get("CHECKPOINT_SECONDS", "120"))  # between two states
 KEEP = 2  # the last one may be damaged
-MADE_OF = "made-of.json"  # the key's parts
 
 Item = TypeVar("Item")
 
 
-def work_folder(name: str, key: Key) -> Path:
-    """Where a piece of work keeps what it has so far."""
-    return CHECKPOINTS / f"{name}-{key.digits}"
-
-
 def claim(name: str, key: Key) -> None:
-    """Make the work's folder; say why nothing in an older one of this name can be used."""
-    folder = work_folder(name, key)
-    if folder.exists() or not world().leads:
-        return
-    for other in _others(folder, name):
-        if (other / MADE_OF).exists():
-            changed = key.differences(json.loads((other / MADE_OF).read_text("utf-8")))
-            print(f"{name}: starts afresh, other than before: {changed}", file=sys.stderr)
-    folder.mkdir(parents=True)
-    with whole_file(folder / MADE_OF) as part:
-        part.write_text(json.dumps(key.parts, indent=1), "utf-8")
+    """Make the work's folder; the leading process does (`keys.open_work`)."""
+    if world().leads:
+        open_work(name, key)
 
 
 def release(name: str, key: Key) -> None:
-    """Remove the work's folder and older ones of this name: it is over.
-
-    States go first: none outlives the files it needs.
-    """
-    if not world().leads:
-        return
-    folder = work_folder(name, key)
-    for old in (folder, *_others(folder, name)):
-        for path in old.rglob("*.pt"):
-            path.unlink()
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _others(folder: Path, name: str) -> list[Path]:
-    """Folders of the same work under other keys."""
-    return [path for path in CHECKPOINTS.glob(f"{name}-{'?' * 12}") if path != folder]
+    """Remove the work's folder: it is over; the leading process does (`keys.close_work`)."""
+    if world().leads:
+        close_work(name, key)
 
 
 class States:

@@ -1,21 +1,29 @@
-"""What saved work belongs to: the params, the code and the files it was made from.
+"""What saved work belongs to: the params, the code and the files it is made from; and its folder.
 
-Anything else starts afresh, and says what is different.
+Anything else starts afresh, and says what is different. What is stopped waits in its folder for the
+same to be run again; so much of it as nobody came back for is removed.
 """
 
 import hashlib
 import json
+import shutil
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from pipeline.atomic import whole_file
 from pipeline.params import Params
+from pipeline.paths import CHECKPOINTS
 
 NAMED = 3  # so many differences are told
+MADE_OF = "made-of.json"  # the key's parts
+OTHERS = 2  # so many stopped runs with other keys wait beside the one at work
+DAYS = 14  # so long they do
 
 
 @dataclass(frozen=True)
@@ -60,18 +68,75 @@ def key_of(params: Params, files: Iterable[Path], **parts: object) -> Key:
     """
     others = dict.fromkeys(("variants", "ensembles", "seeds", "neck_n", "report"), True)
     exclude: Any = {"engine": {"processes", "workers"}, "train": {"extras"}, **others}
+    own = dict(_flat(params.model_dump(mode="json", exclude=exclude)))
+    return Key(
+        {**own, **made_from(files, "torch"), **{name: repr(part) for name, part in parts.items()}}
+    )
+
+
+def made_from(files: Iterable[Path], *packages: str) -> dict[str, str]:
+    """The parts of a key that say by what code and from which files the work is made."""
     code = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         code.update(path.read_bytes())
-    return Key(
-        {
-            **dict(_flat(params.model_dump(mode="json", exclude=exclude))),
-            "the project's code": _as_digest(code.hexdigest()),
-            "torch": torch.__version__,
-            **_by_folder(files),
-            **{name: repr(value) for name, value in parts.items()},
-        }
-    )
+    return {
+        "the project's code": _as_digest(code.hexdigest()),
+        **{package: version(package) for package in packages},
+        **_by_folder(files),
+    }
+
+
+def work_folder(name: str, key: Key, root: Path = CHECKPOINTS) -> Path:
+    """Where a piece of work keeps what it has so far."""
+    return root / f"{name}-{key.digits}"
+
+
+def open_work(name: str, key: Key, root: Path = CHECKPOINTS) -> Path:
+    """Make the work's folder, or find it; say why nothing in the last one of this name can be used.
+
+    Others of this name may be come back to, so the last `OTHERS` of them stay for `DAYS` days.
+    """
+    folder = work_folder(name, key, root)
+    others = _drop_old(folder, name)
+    if folder.exists():
+        return folder
+    if others and (others[0] / MADE_OF).exists():
+        changed = key.differences(json.loads((others[0] / MADE_OF).read_text("utf-8")))
+        sys.stderr.write(f"{name}: starts afresh, other than before: {changed}\n")
+    folder.mkdir(parents=True)
+    with whole_file(folder / MADE_OF) as part:
+        part.write_text(json.dumps(key.parts, indent=1), "utf-8")
+    return folder
+
+
+def close_work(name: str, key: Key, root: Path = CHECKPOINTS) -> None:
+    """Remove the work's folder: it is over."""
+    folder = work_folder(name, key, root)
+    _drop(folder)
+    _drop_old(folder, name)
+
+
+def _drop_old(folder: Path, name: str) -> list[Path]:
+    """Remove folders of the same work under other keys that nobody came back for; list the rest."""
+    others = [path for path in folder.parent.glob(f"{name}-{'?' * 12}") if path != folder]
+    others.sort(key=_touched, reverse=True)
+    oldest = time.time() - DAYS * 24 * 3600
+    left = [path for path in others[:OTHERS] if _touched(path) > oldest]
+    for path in set(others).difference(left):
+        _drop(path)
+    return left
+
+
+def _touched(folder: Path) -> float:
+    """When something was last kept in a work's folder."""
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+
+
+def _drop(folder: Path) -> None:
+    """Remove a work's folder. States go first: none outlives the files it needs."""
+    for path in folder.rglob("*.pt"):
+        path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def digest(path: Path) -> str:

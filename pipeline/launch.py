@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import torch
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -21,9 +22,16 @@ def launch(module: str, arguments: list[str], processes: int) -> None:
     killed, the others are stopped.
 
     Raises:
-        UserError: a process failed; the message says which and why.
+        UserError: there are more processes than GPUs, where there are any; or a process failed, and
+            the message says which and why.
         StoppedError: this process was asked to stop, and stopped the others.
     """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else processes
+    if processes > gpus:
+        raise UserError(
+            f"engine.processes: {processes} processes, but there are {gpus} GPUs here; set it to "
+            f"{gpus} at most"
+        )
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we say it shorter
     config = LaunchConfig(

@@ -39,8 +39,7 @@ def branch_losses(
     crop, geometry = params.train.crop, scored.backbone.geometry
     weight = plan.extras.consistency_weight or 0.0
     threshold = plan.extras.consistency_threshold or 0.0
-    for size in [params.train.batch_size] if plan.natural else part_sizes(params, plan):
-        share_of("train.batch_size", size)
+    share_of("train.batch_size", smallest_part(params, plan))
     teacher = precisely(scored, params.engine)
 
     def full_size(logits_BChw: Tensor) -> Tensor:
@@ -73,6 +72,11 @@ def taught_loss(logits_BCHW: Tensor, batch: Batch) -> Tensor:
     """Eq. 3 on a batch's masks, each pixel weighted by its confidence where that counts."""
     weight_BHW = None if batch.sure is None else batch.sure / SURE
     return segmentation_loss(logits_BCHW, batch.masks.long(), batch.sizes, weight_BHW)
+
+
+def smallest_part(params: Params, plan: Plan) -> int:
+    """How many images of a batch go through the network together at least."""
+    return params.train.batch_size if plan.natural else min(part_sizes(params, plan))
 
 
 def part_sizes(params: Params, plan: Plan) -> tuple[int, ...]:

@@ -17,7 +17,8 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     from pipeline.record import write_record
     from pipeline.seeds import read_seeds
 
-    with start(params.engine) as world:
+    batch = "dsrg.optimiser.batch_size", params.dsrg.optimiser.batch_size
+    with start(params.engine, batch) as world:
         manifest = open_manifest(params)
         summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), DSRG)
         if world.leads:

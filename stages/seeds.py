@@ -16,7 +16,8 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     from pipeline.record import write_record
     from pipeline.seeds import make_seeds
 
-    with start(params.engine) as world:
+    batch = "cam.optimiser.batch_size", params.cam.optimiser.batch_size
+    with start(params.engine, batch) as world:
         summary = make_seeds(params, open_manifest(params), SEEDS)
         if world.leads:
             write_record(RECORDS / "seeds.json", summary=summary)

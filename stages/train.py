@@ -21,11 +21,13 @@ def main(
     from pipeline.manifest import open_manifest
     from pipeline.plan import read_plan
     from pipeline.record import write_record
+    from pipeline.teaching import smallest_part
     from pipeline.train import train_network
 
     folder = model_dir(variant, seed)
-    with start(params.engine) as world:
-        plan = read_plan(SPLIT, variant)
+    plan = read_plan(SPLIT, variant)
+    batch = "train.batch_size", smallest_part(params, plan)
+    with start(params.engine, batch) as world:
         summary = train_network(params, open_manifest(params), plan, seed, folder)
         if world.leads:
             write_record(RECORDS / f"train-{variant}-{seed}.json", summary=summary)

@@ -1,11 +1,23 @@
 """A web server on loopback that serves files from memory and misbehaves as it is told."""
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
+
+import numpy as np
+
+BODY = np.random.default_rng(0).bytes(3_000_000)  # three chunks, the last one short
+MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
+
+
+def part_of(path: Path) -> Path:
+    """The unfinished file of a download."""
+    return path.with_name(f"{path.name}.part")
 
 
 class FileServer:

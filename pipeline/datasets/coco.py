@@ -1,5 +1,6 @@
 """COCO 2017: a random part of train2017 is strong, the rest weak, val2017 for validation."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from pipeline.datasets.coco_masks import (
     read_instances,
 )
 from pipeline.datasets.common import IMAGES, Seen, look_at, need_splits
+from pipeline.datasets.kept_masks import KeptMasks, kept_masks
 from pipeline.datasets.names import check_names
 from pipeline.datasets.problems import Problems
 from pipeline.errors import UserError
-from pipeline.images import tags_of_mask, write_mask
+from pipeline.images import tags_of_mask
 from pipeline.manifest import ROOT, ClassList, Row, make_classes
 from pipeline.params import Params
 from pipeline.progress import track
@@ -45,9 +47,10 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     """Manifest rows of COCO 2017 under `data_root`, downloaded where it is not there.
 
     The instances become semantic masks in `folder/masks` by the rules of `rasterise`, one image
-    after the other. Tags are the classes that own a pixel in the mask, so a crowd gives none and
-    an object wholly covered by smaller ones neither. Images without any annotation stay in: their
-    masks are all background, as is true of them.
+    after the other; a stage that was stopped goes on after those it had. Tags are the classes that
+    own a pixel in the mask, so a crowd gives none and an object wholly covered by smaller ones
+    neither. Images without any annotation stay in: their masks are all background, as is true of
+    them.
 
     Args:
         folder: the data set's folder.
@@ -81,13 +84,14 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     }
     problems.refuse(data_root)
     splits = {key: "strong" if key in strong else "weak" for key in train.pictures}
-    (folder / "masks").mkdir(exist_ok=True)
-    rows = []
-    for part, index in parts.items():
-        of_part = splits if part == TRAIN else dict.fromkeys(index.pictures, "val")
-        rows += _make_rows(part, index, of_part, instances.pop(part), seen.pop(part), folder)
-    need_splits(rows)
-    return rows, class_list(train)
+    rows, classes = [], class_list(train)
+    annotations = [annotations_path(data_root, part) for part in parts]
+    with kept_masks(folder, classes, annotations, "pycocotools") as masks:
+        for part, index in parts.items():
+            of_part = splits if part == TRAIN else dict.fromkeys(index.pictures, "val")
+            rows += _make_rows(part, index, of_part, instances.pop(part), seen.pop(part), masks)
+        need_splits(rows)
+    return rows, classes
 
 
 def annotations_path(data_root: Path, part: str) -> Path:
@@ -151,19 +155,17 @@ def _make_rows(
     splits: dict[int, str],
     instances: dict[int, list[Instance]],
     seen: dict[int, Seen],
-    folder: Path,
+    masks: KeptMasks,
 ) -> list[Row]:
-    """Write the masks of one part and describe its images, in the order of their ids."""
-    rows, classes = [], class_list(index)
+    """Make the masks of one part and describe its images, in the order of their ids."""
+    rows = []
     for key, picture in track(sorted(index.pictures.items()), f"masks of {part}"):
-        mask_HW = rasterise(instances.get(key, ()), picture.height, picture.width)
-        name = Path(picture.file_name).stem
-        mask = f"masks/{name}.png"
-        write_mask(folder / mask, mask_HW, classes)
+        name, size = Path(picture.file_name).stem, (picture.width, picture.height)
+        paint = partial(rasterise, instances.get(key, ()), picture.height, picture.width)
+        mask_HW, data = masks.make(name, paint)
         _, care, digest = seen.pop(key)
-        digest.update((folder / mask).read_bytes())
-        files = name, f"{ROOT}{part}/{picture.file_name}", mask
-        size = picture.width, picture.height
+        digest.update(data)
+        files = name, f"{ROOT}{part}/{picture.file_name}", f"masks/{name}.png"
         tags = tags_of_mask(mask_HW)
         rows.append(Row(*files, splits[key], tags, *size, digest.hexdigest(), care))
     return rows

@@ -2,6 +2,9 @@
 
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,12 @@ from scipy.io import loadmat
 
 from pipeline.archives import Archive, obtain
 from pipeline.datasets.common import MASKS, Entry, make_rows, read_ids
+from pipeline.datasets.isolated import CrashError, Isolated
+from pipeline.datasets.kept_masks import KeptMasks, kept_masks
 from pipeline.datasets.names import check_names
 from pipeline.datasets.problems import Problems
 from pipeline.errors import UserError
-from pipeline.images import Bytes, write_mask
+from pipeline.images import Bytes
 from pipeline.manifest import ClassList, Row, make_classes
 from pipeline.params import Params
 from pipeline.progress import track
@@ -66,15 +71,15 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     classes = make_classes(CLASS_NAMES)
     problems = Problems()
     lists = read_lists(devkit, data_root, problems)
-    masks = _weak_masks(lists["weak"], devkit, folder, data_root, classes, problems)
     official = devkit / "SegmentationClass"
-    masks |= {name: official / f"{name}.png" for name in lists["strong"] + lists["val"]}
-    entries = [
-        Entry(name, devkit / "JPEGImages" / f"{name}.jpg", masks.get(name), split)
-        for split, names in lists.items()
-        for name in names
-    ]
-    return make_rows(entries, classes, folder, data_root, problems), classes
+    with _weak_masks(lists["weak"], devkit, folder, data_root, classes, problems) as masks:
+        masks |= {name: official / f"{name}.png" for name in lists["strong"] + lists["val"]}
+        entries = [
+            Entry(name, devkit / "JPEGImages" / f"{name}.jpg", masks.get(name), split)
+            for split, names in lists.items()
+            for name in names
+        ]
+        return make_rows(entries, classes, folder, data_root, problems), classes
 
 
 def read_lists(devkit: Path, data_root: Path, problems: Problems) -> dict[str, list[str]]:
@@ -122,6 +127,8 @@ def find_sbd(data_root: Path) -> Path:
 def read_sbd_mask(path: Path) -> Bytes:
     """Class indices of one SBD file, (H, W).
 
+    SciPy may crash, and this process with it, on what is damaged: see `isolated`.
+
     Raises:
         UserError: the file is missing, no such MATLAB file, or holds an index past the classes.
     """
@@ -130,7 +137,7 @@ def read_sbd_mask(path: Path) -> Bytes:
     try:
         data = path.read_bytes()
         if is_packed(data):
-            zlib.decompress(data[136:])  # its checksum: SciPy may crash on what is damaged
+            zlib.decompress(data[136:])  # its checksum, at which SciPy does not look
         mask_HW = np.asarray(loadmat(io.BytesIO(data))["GTcls"][0, 0]["Segmentation"])
         low, high = int(mask_HW.min()), int(mask_HW.max())
     except Exception as error:  # loadmat raises nearly everything on damaged files
@@ -147,6 +154,7 @@ def is_packed(data: bytes) -> bool:
     return data[126:132] in (b"IM\x0f\0\0\0", b"MI\0\0\0\x0f")
 
 
+@contextmanager
 def _weak_masks(
     ids: list[str],
     devkit: Path,
@@ -154,21 +162,45 @@ def _weak_masks(
     data_root: Path,
     classes: ClassList,
     problems: Problems,
-) -> dict[str, Path]:
-    """Where the masks of the weak images lie, after making those that come from SBD."""
+) -> Iterator[dict[str, Path]]:
+    """Yield where the masks of the weak images lie, after making those that come from SBD.
+
+    Of a stage that is stopped before the block is done, the latter stay kept.
+    """
     ready = devkit / "SegmentationClassAug"
     if ready.is_dir():
-        return {name: ready / f"{name}.png" for name in ids}
+        yield {name: ready / f"{name}.png" for name in ids}
+        return
     sbd = find_sbd(data_root)
-    masks = {name: folder / "masks" / f"{name}.png" for name in ids}
-    (folder / "masks").mkdir(exist_ok=True)
-    for name, mask in track(list(masks.items()), "convert SBD masks"):
-        try:
-            write_mask(mask, read_sbd_mask(sbd / "cls" / f"{name}.mat"), classes)
-        except UserError as error:
-            problems.say(MASKS, error)
-            del masks[name]
-    return masks
+    files = {name: sbd / "cls" / f"{name}.mat" for name in ids}
+    there = filter(Path.is_file, files.values())
+    with kept_masks(folder, classes, there, "scipy") as kept:
+        done = _convert(files, kept, problems)
+        yield {name: folder / "masks" / f"{name}.png" for name in done}
+
+
+def _convert(files: dict[str, Path], kept: KeptMasks, problems: Problems) -> list[str]:
+    """Make masks from SBD's files; the ids of those that could be read."""
+    done = []
+    with Isolated(read_sbd_mask) as read:
+        for name, file in track(list(files.items()), "convert SBD masks"):
+            try:
+                kept.make(name, partial(_read_or_refuse, read, file))
+            except UserError as error:
+                problems.say(MASKS, error)
+            else:
+                done.append(name)
+    return done
+
+
+def _read_or_refuse(read: Isolated[Path, Bytes], path: Path) -> Bytes:
+    """The mask of an SBD file, or a UserError where SciPy crashes on it."""
+    try:
+        return read(path)
+    except CrashError as error:
+        raise UserError(
+            f"{path} cannot be read as a mask of SBD: it is damaged, SciPy crashes on it ({error})"
+        ) from None
 
 
 def _check_counts(counts: dict[str, int], folder: Path) -> None:

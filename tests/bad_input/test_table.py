@@ -69,7 +69,9 @@ def outcome(kind: str, spoil: Spoil, good: Path, tmp_path: Path) -> str:
     except UserError as error:
         said = str(error)
         listing = {"out.problems.txt"} & {path.name for path in tmp_path.iterdir()}
-        assert {path.name for path in tmp_path.iterdir()} == {"data set", *listing}
+        left = {path.name for path in tmp_path.iterdir() if path.name != "checkpoints"}
+        assert left == {"data set", *listing}
+        assert not list(tmp_path.glob("checkpoints/*"))
     else:
         said = f"read: {said}"
     for after in (1, 2):  # params.yaml grows, and these cases append to it

@@ -120,7 +120,9 @@ def test_another_key_starts_afresh_and_says_why(capsys: pytest.CaptureFixture[st
     assert "goes on" not in said
     assert len(kept()) == 4
     train(key="b")
-    assert kept() == []  # those of a are of no use any more
+    train(key="a")
+    assert "goes on after step 56" in capsys.readouterr().err  # b has not cost a what it had
+    assert kept() == []
 
 
 def test_checkpoints_wait_for_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,40 +7,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline import disk
 from pipeline.disk import alone, need_room
 from pipeline.errors import UserError
 from pipeline.fetch import fetch
-from tests.file_server import FileServer
+from tests.file_server import BODY, MD5, FileServer, part_of
 from tests.packing import FILES, make_tar
-
-BODY = np.random.default_rng(0).bytes(3_000_000)
-MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """A server with one file."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with FileServer({"/a.bin": BODY}) as running:
-        yield running
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the file shall lie; the folder is still to be made."""
-    return tmp_path / "downloads" / "a.bin"
-
-
-def part_of(path: Path) -> Path:
-    """The unfinished file."""
-    return path.with_name("a.bin.part")
 
 
 def test_room_is_what_the_system_says(tmp_path: Path) -> None:

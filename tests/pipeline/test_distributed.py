@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pipeline.distributed import World, shared_folder, total, total_array, world
+from pipeline.errors import UserError
 from pipeline.launch import launch, usable_cores
 from pipeline.sampling import BatchPlan
 from tests.in_two import copies, learn
@@ -112,6 +113,16 @@ def test_a_launch_gives_every_process_its_cores(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     launch("stages.x", [], 4)
     assert seen == ["2", "3"]
+
+
+def test_more_processes_than_gpus_are_refused_before_they_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("pipeline.launch.elastic_launch", lambda *_: pytest.fail("started"))
+    with pytest.raises(UserError, match=r"engine\.processes: 20 processes.* 2 GPUs.* 2 at most"):
+        launch("stages.x", [], 20)
 
 
 def test_cores_are_known_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,40 +2,15 @@
 
 import gzip
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline import disk
 from pipeline import fetch as module
 from pipeline.errors import UserError
 from pipeline.fetch import fetch
-from tests.file_server import FileServer
-
-BODY = np.random.default_rng(0).bytes(3_000_000)  # three chunks, the last one short
-MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """A server with the file at two addresses, and no waiting."""
-    monkeypatch.setattr(module, "PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with FileServer({"/a.bin": BODY, "/b.bin": BODY}) as running:
-        yield running
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the file shall lie; the folder is still to be made."""
-    return tmp_path / "downloads" / "a.bin"
-
-
-def part_of(path: Path) -> Path:
-    """The unfinished file."""
-    return path.with_name("a.bin.part")
+from tests.file_server import BODY, MD5, FileServer, part_of
 
 
 def test_whole_file_is_fetched_once(server: FileServer, path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline import atomic, kept
 from pipeline.errors import UserError
-from pipeline.kept import kept_folder, walk, work_folder
-from pipeline.keys import Key
+from pipeline.kept import kept_folder, walk
+from pipeline.keys import Key, close_work, open_work, work_folder
 from pipeline.stopping import StoppedError, listening
 from tests.settings import ROOT
 
@@ -115,7 +116,28 @@ def test_another_key_begins_with_nothing_and_says_why(capsys: pytest.CaptureFixt
         assert list(part.iterdir()) == []
     assert list(out.iterdir()) == []
     assert "x: starts afresh, other than before: train.crop (was 1)" in capsys.readouterr().err
-    assert not work_folder("x", KEY).exists()
+    with kept_folder(out, "x", KEY) as part:  # back to what was stopped: it goes on
+        assert (part / "a").read_text() == "1"
+    assert not list(Path("data/checkpoints").iterdir())
+
+
+def test_of_stopped_runs_under_other_keys_the_last_two_wait_for_two_weeks() -> None:
+    keys = [Key({"train.crop": number}) for number in range(5)]
+    now = time.time()
+    for age, key in enumerate(keys):
+        folder = open_work("x", key)
+        (folder / "000000001-0123456789abcdef.pt").write_bytes(b"state")
+        for path in (*folder.iterdir(), folder):
+            os.utime(path, (now - age * 3600, now - age * 3600))
+    open_work("xy", KEY)  # another work whose name begins alike
+    left = {path.name for path in Path("data/checkpoints").glob("x-*")}
+    assert left == {work_folder("x", key).name for key in (keys[0], keys[1], keys[4])}
+    old = now - 15 * 24 * 3600
+    for path in (*work_folder("x", keys[1]).iterdir(), work_folder("x", keys[1])):
+        os.utime(path, (old, old))
+    close_work("x", keys[4])
+    left = {path.name for path in Path("data/checkpoints").iterdir()}
+    assert left == {work_folder("x", keys[0]).name, work_folder("xy", KEY).name}
 
 
 def test_two_runs_do_not_write_one_output_at_once() -> None:

@@ -238,8 +238,16 @@ def test_workers_go_with_their_launcher(two: Path, sent: signal.Signals) -> None
 
 
 def test_more_processes_than_images_are_refused_in_one_line(two: Path) -> None:
-    write_params(two / "params.yaml", **{"engine.processes": 4})
-    done = run(*TRAINING, cwd=two)
-    assert done.returncode == 1
-    assert done.stderr.count("error: train.batch_size: 3 images for 4 processes") == 1
-    assert "Traceback" not in done.stderr
+    """Before any of them starts: those that torchrun has started find out each for itself."""
+    write_params(two / "params.yaml", **{"engine.processes": 20})
+    for stage_name, key, most in (
+        (["-m", "stages.seeds"], "cam.optimiser.batch_size", 5),
+        (["-m", "stages.dsrg"], "dsrg.optimiser.batch_size", 5),
+        (TRAINING, "train.batch_size", 3),
+    ):
+        done = run(*stage_name, cwd=two)
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"error: {key}: {most} images for 20 processes; raise it or set engine.processes to "
+            f"{most} at most\n"
+        )

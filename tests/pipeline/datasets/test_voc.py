@@ -256,3 +256,22 @@ def test_no_damaged_byte_of_an_sbd_mask_reaches_scipy(
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
         with pytest.raises(UserError, match="cannot be read as a mask of SBD"):
             voc.read_sbd_mask(path)
+
+
+def test_a_damaged_mask_that_crashes_scipy_is_named_and_the_others_are_read(
+    tmp_path: Path,
+) -> None:
+    make_devkit(tmp_path)
+    bad = make_sbd(tmp_path / "SBD") / "cls" / f"{EXTRA[0]}.mat"
+    parts = {"Boundaries": np.zeros((20, 1)), "Segmentation": np.zeros((8, 12), np.uint8)}
+    savemat(bad, {"GTcls": parts})
+    data = bytearray(bad.read_bytes())
+    data[496] = 14  # a byte of a dimension: SciPy 1.17 ends with SIGSEGV
+    bad.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        run(tmp_path, tmp_path / "out")
+    assert f"{bad} cannot be read as a mask of SBD" in str(caught.value)
+    assert f"{EXTRA[1]}.mat" not in str(caught.value)
+    make_sbd(tmp_path / "new")
+    (tmp_path / "new" / "cls" / bad.name).replace(bad)
+    assert run(tmp_path, tmp_path / "out")[0]["weak"] == 2
