@@ -49,8 +49,10 @@ def obtain(archive: Archive, folder: Path, data_root: Path, wanted: Wanted | Non
     """Fetch an archive into `data_root/downloads` and unpack it to `folder`.
 
     Raises:
-        UserError: it cannot be downloaded or unpacked.
+        UserError: it cannot be downloaded or unpacked, or a file has the folder's name.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, but has to be a folder: move it away")
     path = data_root / DOWNLOADS / archive.name
     fetch(archive.urls, path, f"md5:{archive.md5}", archive.size)
     unpack(path, folder, archive.inside, wanted)

@@ -11,7 +11,7 @@ from pipeline.datasets.problems import DataError
 from pipeline.errors import UserError
 from pipeline.manifest import SPLITS, ClassList, Manifest, Row, write_manifest
 from pipeline.params import Params
-from pipeline.paths import resolve_user_path
+from pipeline.paths import OUTPUTS, resolve_user_path
 from pipeline.registry import DATASETS
 
 Prepare = Callable[[Path, Path, Params], tuple[list[Row], ClassList]]
@@ -34,6 +34,7 @@ def download(params: Params, folder: Path) -> dict[str, int]:
             message cannot name every case, `<folder>.problems.txt` does.
     """
     data_root = resolve_user_path(params.data_root)
+    refuse_outputs(data_root, folder)
     prepare = find_prepare(params.dataset)
     listing = folder.with_name(f"{folder.name}.problems.txt")
     listing.unlink(missing_ok=True)
@@ -50,6 +51,20 @@ def download(params: Params, folder: Path) -> dict[str, int]:
     splits = Counter(row.split for row in rows)
     care = Counter(kind for row in rows for kind in row.care)
     return {split: splits[split] for split in SPLITS} | dict(sorted(care.items()))
+
+
+def refuse_outputs(data_root: Path, folder: Path) -> None:
+    """Keep a user's photographs out of the folders that stages replace, and their files with them.
+
+    Raises:
+        UserError: `data_root` lies in the data set's `folder` or in an output of another stage.
+    """
+    for output in (folder, *OUTPUTS):
+        if data_root.is_relative_to(resolve_user_path(output)):
+            raise UserError(
+                f"data_root: {data_root} lies in {output}, which stages replace as a whole: move "
+                "your files elsewhere, such as to data/raw, before you run anything"
+            )
 
 
 def mark(row: Row, manifest: Manifest) -> Row:

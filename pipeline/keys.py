@@ -100,8 +100,8 @@ def open_work(name: str, key: Key, root: Path = CHECKPOINTS) -> Path:
     others = _drop_old(folder, name)
     if folder.exists():
         return folder
-    if others and (others[0] / MADE_OF).exists():
-        changed = key.differences(json.loads((others[0] / MADE_OF).read_text("utf-8")))
+    if others:
+        changed = key.differences(_parts(others[0]))
         sys.stderr.write(f"{name}: starts afresh, other than before: {changed}\n")
     folder.mkdir(parents=True)
     with whole_file(folder / MADE_OF) as part:
@@ -125,6 +125,15 @@ def _drop_old(folder: Path, name: str) -> list[Path]:
     for path in set(others).difference(left):
         _drop(path)
     return left
+
+
+def _parts(folder: Path) -> dict[str, Any]:
+    """The parts of the key of a work's folder; none where a power failure took them."""
+    try:
+        parts: dict[str, Any] = json.loads((folder / MADE_OF).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return parts
 
 
 def _touched(folder: Path) -> float:

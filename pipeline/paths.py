@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pipeline.errors import UserError
+
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 
@@ -16,6 +18,8 @@ CHECKPOINTS = DATA / "checkpoints"  # every long stage: to go on from, gone when
 RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds
 RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}, kept in git
 REPORT = Path("report")  # report: index.html
+# What stages and DVC replace and remove as a whole.
+OUTPUTS = (DATASET, SEEDS, DSRG, PROXY, SPLIT, MODELS, PREDICTIONS, CHECKPOINTS, RECORDS, RESULTS)
 
 
 def model_dir(variant: str, seed: int) -> Path:
@@ -29,6 +33,9 @@ def resolve_user_path(path: str | Path, cwd: Path | None = None) -> Path:
     `dvc exp run --temp` and `--queue` run the stages in a copy of the repository under
     `.dvc/tmp/exps/`. A relative path a user typed means their own checkout, so it is taken from
     the folder that holds that `.dvc`.
+
+    Raises:
+        UserError: links lead in a circle.
     """
     here = (cwd or Path.cwd()).resolve()
     base = here
@@ -36,4 +43,7 @@ def resolve_user_path(path: str | Path, cwd: Path | None = None) -> Path:
         if (parent / ".dvc" / "tmp" / "exps") in here.parents:
             base = parent
             break
-    return (base / Path(path).expanduser()).resolve()
+    try:
+        return (base / Path(path).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path} in params.yaml leads nowhere ({error})") from error

@@ -16,7 +16,7 @@ from pipeline.manifest import Manifest
 from pipeline.params import Extras
 from pipeline.paths import PROXY
 from pipeline.sampling import Pair
-from pipeline.variants import Labels, Stream, find_variant
+from pipeline.variants import NAMES, Labels, Stream, find_variant
 
 ALL_SHARED = 3  # with one branch there is nobody to share with: all convolutions are the neck
 
@@ -185,6 +185,8 @@ def _plan_path(folder: Path, variant: str) -> Path:
 
 def _plan_values(folder: Path, variant: str) -> dict[str, Any]:
     path = _plan_path(folder, variant)
+    if find_variant(variant) is None:
+        raise UserError(f"{variant!r} is no variant, but none of {NAMES}")
     if not path.exists():
         raise UserError(f"{path} is not there: add {variant!r} to variants and run stages.split")
     try:

@@ -61,6 +61,8 @@ def stage(main: Callable[P, None]) -> Callable[..., None]:
                 main(*args, **kwargs)
         except Exception as error:
             known = error if isinstance(error, UserError) else explain(error)
+            if isinstance(error, EOFError) and known is None:  # Typer would only say "Aborted."
+                raise RuntimeError("a file or a pipe ended too soon") from error
             if debug or known is None:
                 raise
             # What the frames hold, such as processes that decode, ends now: while the interpreter

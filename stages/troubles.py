@@ -9,6 +9,11 @@ from pipeline.record import peak_memory_mb
 AGAIN = "what was done is kept, and the same command goes on from there"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOCKED = (errno.EACCES, errno.EPERM, errno.EROFS)
+IN_THE_WAY = {
+    errno.ENOTDIR: "there, or above it, lies a file where a folder is needed",
+    errno.EEXIST: "there lies a file where a folder is needed",
+    errno.EISDIR: "there lies a folder where a file is needed",
+}
 # The params that lower a stage's memory most.
 LOWER = {
     "stages.seeds": "cam.optimiser.batch_size, cam.image_size, cam.width",
@@ -33,6 +38,8 @@ def explain(error: Exception) -> UserError | None:
         return UserError(f"no space left to write {where}: make room there; {AGAIN}")
     if error.errno in LOCKED:
         return UserError(f"no permission for {where} ({error.strerror}): change that; {AGAIN}")
+    if error.errno in IN_THE_WAY:
+        return UserError(f"{where}: {IN_THE_WAY[error.errno]}; move it away; {AGAIN}")
     return UserError(f"{where}: {error.strerror}; {AGAIN}")
 
 

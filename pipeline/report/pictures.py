@@ -145,7 +145,10 @@ def _proxy_strips(
     manifest: Manifest, names: Sequence[str], scores: Mapping[str, float]
 ) -> Iterable[tuple[Strip, set[int]]]:
     path = need(SEEDS / "seeds.npy", "seeds")
-    seeds_Nhw = np.load(path, mmap_mode="r")
+    try:
+        seeds_Nhw = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError):
+        raise stale(path, "is damaged", "seeds") from None
     rows = manifest.train()
     if len(seeds_Nhw) != len(rows):
         raise stale(path, "was made for another data set", "seeds")

@@ -269,3 +269,10 @@ def test_a_full_disk_is_no_damage(
     with pytest.raises(OSError, match="No space left"):
         unpack(archive, tmp_path / "new" / "out", "top")
     assert not any((tmp_path / "new").iterdir())
+
+
+def test_a_file_in_the_folders_place_is_told_before_the_download(tmp_path: Path) -> None:
+    (tmp_path / "set").write_text("mine")
+    with pytest.raises(UserError, match=r"set is a file, but has to be a folder: move it away"):
+        obtain(Archive(("http://127.0.0.1:9/a.tgz",), "0" * 32, "top"), tmp_path / "set", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]

@@ -10,6 +10,9 @@ from pipeline.download import download, find_prepare
 from pipeline.errors import UserError
 from pipeline.manifest import ClassList, Manifest, Row, make_classes, read_manifest
 from pipeline.params import Params
+from pipeline.paths import DATASET
+from tests.settings import small_params
+from tests.trees import make_folder
 
 
 @pytest.mark.parametrize("dataset", ["shapes", "voc", "coco", "folder"])
@@ -47,6 +50,22 @@ def test_folder_is_replaced_whole_or_not_at_all(
         "made",
         "manifest.csv",
     ]
+
+
+@pytest.mark.parametrize("inside", ["data/dataset", "data/dataset/photos", "data/models", "link"])
+def test_photographs_where_stages_replace_folders_are_refused_and_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = tmp_path / ("data/dataset" if inside == "link" else inside)
+    make_folder(photos)
+    if inside == "link":
+        (tmp_path / "link").symlink_to(photos)
+    before = sorted(tmp_path.rglob("*"))
+    params = small_params(dataset="folder", data_root=inside)
+    with pytest.raises(UserError, match=r"^data_root: .* lies in data/\w+, which stages replace"):
+        download(params, DATASET)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_manifest_changes_with_any_file_it_names(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.keys import Key, key_of
+import pytest
+
+from pipeline.keys import MADE_OF, Key, key_of, open_work
 from tests.settings import small_params
 
 
@@ -48,3 +50,11 @@ def test_many_changes_are_counted() -> None:
     assert Key({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}).differences({}) == (
         "a (was None), b (was None), c (was None), and 2 more"
     )
+
+
+def test_what_a_power_failure_left_of_an_older_key_does_no_harm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (open_work("x", Key({"a": 1}), tmp_path) / MADE_OF).write_bytes(b"")
+    assert open_work("x", Key({"a": 2}), tmp_path).is_dir()
+    assert "x: starts afresh, other than before: a (was None)" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import paths
+from pipeline.errors import UserError
 from pipeline.paths import model_dir, resolve_user_path
 
 
@@ -35,6 +36,12 @@ def test_absolute_paths_stay_and_home_is_expanded(
     assert resolve_user_path(str(tmp_path / "x"), here) == tmp_path / "x"
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert resolve_user_path("~/x", here) == tmp_path / "home" / "x"
+
+
+def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UserError, match=r"loop in params\.yaml leads nowhere"):
+        resolve_user_path("loop", tmp_path)
 
 
 def test_links_are_followed(tmp_path: Path) -> None:

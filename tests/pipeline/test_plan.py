@@ -195,6 +195,12 @@ def test_plans_read_together_share_their_lists(tmp_path: Path) -> None:
     assert together["dual"].weak is together["weak"].weak
 
 
+@pytest.mark.parametrize("name", ["nothing", "../strong", "", "dual☃"])
+def test_what_is_no_variant_is_told_which_there_are(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"is no variant, but none of .*dual"):
+        read_plan(tmp_path, name)
+
+
 def test_a_variant_without_plan_is_named(tmp_path: Path) -> None:
     write_plans(tmp_path, plans()[:1])
     with pytest.raises(UserError, match="add 'dual' to variants"):

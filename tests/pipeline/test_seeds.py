@@ -102,3 +102,12 @@ def test_seeds_of_another_manifest_are_refused(manifest: Manifest, tmp_path: Pat
         read_seeds(tmp_path, manifest)
     fewer = replace(manifest, rows=manifest.rows[1:])
     assert read_seeds(tmp_path, fewer).shape == (15, GRID, GRID)
+
+
+@pytest.mark.parametrize("length", [0, 5, 100, 200])
+def test_damaged_seeds_are_named(manifest: Manifest, tmp_path: Path, length: int) -> None:
+    path = tmp_path / "seeds.npy"
+    np.save(path, np.zeros((16, GRID, GRID), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(UserError, match=r"seeds\.npy is damaged .*run `python -m stages\.seeds`"):
+        read_seeds(tmp_path, manifest)

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 
+from stages.common import stage
 from stages.troubles import explain
 
 
@@ -17,6 +18,12 @@ from stages.troubles import explain
         (errno.EACCES, "no permission for data/x (Permission denied): change that"),
         (errno.EROFS, "no permission for data/x (Read-only file system): change that"),
         (errno.EIO, "data/x: Input/output error"),
+        (
+            errno.ENOTDIR,
+            "data/x: there, or above it, lies a file where a folder is needed; move it",
+        ),
+        (errno.EEXIST, "data/x: there lies a file where a folder is needed; move it away"),
+        (errno.EISDIR, "data/x: there lies a folder where a file is needed; move it away"),
         (errno.ENAMETOOLONG, "data/x: File name too long"),
     ],
 )
@@ -54,3 +61,11 @@ def test_a_real_allocation_that_fails_is_told() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.empty(2**52)
     assert "out of memory" in str(explain(failed.value))
+
+
+def test_an_end_of_file_that_nobody_expected_is_not_hidden_as_an_abortion() -> None:
+    def main() -> None:
+        raise EOFError
+
+    with pytest.raises(RuntimeError, match="ended too soon"):
+        stage(main)()
