@@ -20,7 +20,7 @@ def imagenet_source(name: str) -> tuple[str, str]:
 
     The digest is the start of a SHA-256 in the file's name; torchvision gives no more of it.
     """
-    url: str = BACKBONES.load(name).imagenet().url
+    url: str = BACKBONES.load(name).imagenet()
     digits = re.search(r"-([0-9a-f]{8,})\.", url)
     assert digits is not None, f"{url}: torchvision names files by their SHA-256"
     return url, f"sha256:{digits[1]}"

@@ -1,8 +1,8 @@
 """Backbones at a fixed output stride (§3.2): the last poolings dropped, later convolutions dilated.
 
 Each is a module here, named as params.yaml names it, with a function `build`, and `imagenet` where
-torchvision has weights for it (docs/adding-a-backbone.md). torchvision is imported only where its
-networks are wanted: it takes most of a second.
+torchvision has weights for it (docs/adding-a-backbone.md). They import torchvision inside their
+functions alone: it takes most of a second.
 
 Shape legend: B batch, H W image, h w grid, K channels.
 """

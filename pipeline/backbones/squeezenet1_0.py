@@ -1,7 +1,6 @@
 """SqueezeNet 1.0 with torchvision's ImageNet weights: small enough for a CPU."""
 
 from torch import nn
-from torchvision import models
 
 from pipeline.backbones import Geometry
 from pipeline.layers import Scale
@@ -13,6 +12,8 @@ SCALE = 0.1
 
 def build() -> tuple[nn.Module, Geometry]:
     """SqueezeNet 1.0, padded so that a side of 8k+1 gives k+1; last pooling dropped, scaled."""
+    from torchvision import models
+
     layers = list(models.squeezenet1_0(weights=None).features)
     layers[0].padding = (3, 3)
     pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
@@ -25,6 +26,8 @@ def build() -> tuple[nn.Module, Geometry]:
     return nn.Sequential(*layers), Geometry(512, 8, corner=True, saliency="7")
 
 
-def imagenet() -> models.SqueezeNet1_0_Weights:
-    """Torchvision's first ImageNet weights."""
-    return models.SqueezeNet1_0_Weights.IMAGENET1K_V1
+def imagenet() -> str:
+    """Address of the first of torchvision's ImageNet weights."""
+    from torchvision.models import SqueezeNet1_0_Weights
+
+    return str(SqueezeNet1_0_Weights.IMAGENET1K_V1.url)

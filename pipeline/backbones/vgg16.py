@@ -1,13 +1,14 @@
 """VGG16 with torchvision's ImageNet weights: the paper's main backbone."""
 
 from torch import nn
-from torchvision import models
 
 from pipeline.backbones import Geometry
 
 
 def build() -> tuple[nn.Module, Geometry]:
     """VGG16 without its fully-connected layers; pool4 and pool5 dropped, conv5 dilated by 2."""
+    from torchvision import models
+
     layers: list[nn.Module] = []
     poolings = 0
     for layer in models.vgg.make_layers(models.vgg.cfgs["D"]):
@@ -23,6 +24,8 @@ def build() -> tuple[nn.Module, Geometry]:
     return nn.Sequential(*layers), Geometry(512, 8, corner=False, saliency="17")
 
 
-def imagenet() -> models.VGG16_Weights:
-    """Torchvision's first ImageNet weights."""
-    return models.VGG16_Weights.IMAGENET1K_V1
+def imagenet() -> str:
+    """Address of the first of torchvision's ImageNet weights."""
+    from torchvision.models import VGG16_Weights
+
+    return str(VGG16_Weights.IMAGENET1K_V1.url)
