@@ -12,7 +12,7 @@ from tests.imports import import_closure
 ROOT = Path(__file__).parent.parent
 STAGES = [
     *("download", "seeds", "dsrg", "proxy", "split", "train"),
-    *("evaluate", "evaluate_dsrg", "ensemble", "report"),
+    *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),
 ]
 
 

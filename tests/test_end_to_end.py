@@ -85,7 +85,7 @@ def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
     assert set(ran) == {
         *("download", "seeds", "dsrg", "proxy", "split"),
         *("train@strong-0", "train@dual-0", "evaluate@strong", "evaluate@dual"),
-        *("evaluate_dsrg", "report"),
+        *("package@strong", "package@dual", "evaluate_dsrg", "report"),
     }
     metrics = json.loads((clone / "results/dual/metrics.json").read_text("utf-8"))
     assert set(metrics) == {"miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou"}
@@ -107,7 +107,9 @@ def test_repro_again_does_nothing(clone: Path) -> None:
 
 def test_neck_n_reruns_dual_alone(clone: Path) -> None:
     output = run("dvc", "exp", "run", "-S", "neck_n=1", cwd=clone)
-    assert stages_run(output) == ["split", "train@dual-0", "evaluate@dual", "report"]
+    assert stages_run(output) == [
+        *("split", "train@dual-0", "evaluate@dual", "package@dual", "report"),
+    ]
     assert "neck_n" in run("dvc", "exp", "show", "--no-pager", "--csv", cwd=clone)
     run("git", "checkout", "-q", ".", cwd=clone)
     run("dvc", "checkout", "-q", cwd=clone)
@@ -173,7 +175,9 @@ def test_a_stage_run_by_torchrun_is_handed_to_dvc(clone: Path) -> None:
     stage = ["-m", "stages.train", "dual", "0"]
     run(*torchrun, "--nproc-per-node=2", *stage, cwd=clone)
     run("dvc", "commit", "--force", "train@dual-0", cwd=clone)
-    assert stages_run(run("dvc", "repro", cwd=clone)) == ["evaluate@dual", "report"]
+    assert stages_run(run("dvc", "repro", cwd=clone)) == [
+        *("evaluate@dual", "package@dual", "report"),
+    ]
     run("git", "checkout", "-q", ".", cwd=clone)
     run("dvc", "checkout", "-q", cwd=clone)
 
