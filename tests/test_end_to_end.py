@@ -105,6 +105,26 @@ def test_repro_again_does_nothing(clone: Path) -> None:
     assert stages_run(run("dvc", "repro", cwd=clone)) == []
 
 
+def test_predictions_are_those_of_evaluate_to_the_last_byte(clone: Path) -> None:
+    """From the packaged file alone, one image at a time, instead of in batches."""
+    stage = [sys.executable, "-m", "stages.predict", "data/packages/dual/model.safetensors"]
+    wanted = {path.stem: path for path in (clone / "data/predictions/dual").glob("*.png")}
+    images = [str(p) for p in sorted((clone / "data/dataset/images").glob("*")) if p.stem in wanted]
+    assert len(images) == 8
+    run(*stage, *images, "--out", ".git/predicted", cwd=clone)
+    for path in (clone / ".git/predicted/masks").iterdir():
+        assert path.read_bytes() == wanted.pop(path.stem).read_bytes()
+    assert not wanted
+
+
+def test_the_packaged_model_is_an_artifact(clone: Path, tmp_path: Path) -> None:
+    """A tag makes it a version, and another project gets it by its name."""
+    run("git", "tag", "-a", "dual@v1.0.0", "-m", "first", cwd=clone)
+    run("dvc", "artifacts", "get", str(clone), "dual", "-o", "model.safetensors", cwd=tmp_path)
+    wanted = (clone / "data/packages/dual/model.safetensors").read_bytes()
+    assert (tmp_path / "model.safetensors").read_bytes() == wanted
+
+
 def test_neck_n_reruns_dual_alone(clone: Path) -> None:
     output = run("dvc", "exp", "run", "-S", "neck_n=1", cwd=clone)
     assert stages_run(output) == [

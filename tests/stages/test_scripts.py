@@ -11,7 +11,12 @@ STAGES = [
     *("download", "seeds", "dsrg", "proxy", "split", "train"),
     *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),
 ]
-ARGUMENTS = {"train": ["dual", "0"], "evaluate": ["dual"], "ensemble": ["weak"], "package": ["dual"]}
+ARGUMENTS = {
+    "train": ["dual", "0"],
+    "evaluate": ["dual"],
+    "ensemble": ["weak"],
+    "package": ["dual"],
+}
 
 
 def call(stage: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
