@@ -9,7 +9,7 @@ from benchmarks.timing import Row, in_turns
 
 STAGES = (
     *("download", "seeds", "dsrg", "proxy", "split", "train"),
-    *("evaluate", "evaluate_dsrg", "ensemble", "report"),
+    *("evaluate", "evaluate_dsrg", "ensemble", "package", "report", "predict", "export"),
 )
 
 

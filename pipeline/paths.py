@@ -14,6 +14,7 @@ PROXY = DATA / "proxy"  # proxy: masks/, confidence/, quality.json, quality.csv
 SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
 MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv, live/}
 PREDICTIONS = DATA / "predictions"  # evaluate: <variant>/<id>.png
+PACKAGES = DATA / "packages"  # package: <variant>/{model.safetensors, MODEL_CARD.md}
 CHECKPOINTS = DATA / "checkpoints"  # every long stage: to go on from, gone when it is done
 RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds
 RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}, kept in git

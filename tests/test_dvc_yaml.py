@@ -14,7 +14,7 @@ from tests.imports import import_closure
 ROOT = Path(__file__).parent.parent
 STAGES = [
     *("download", "seeds", "dsrg", "proxy", "split", "train"),
-    *("evaluate", "evaluate_dsrg", "ensemble", "report"),
+    *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),
 ]
 # Modules that import others by a name in params.yaml, which no import statement tells. Those that
 # load backbones stand last: a generator may want one.

@@ -85,7 +85,7 @@ def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
     assert set(ran) == {
         *("download", "seeds", "dsrg", "proxy", "split"),
         *("train@strong-0", "train@dual-0", "evaluate@strong", "evaluate@dual"),
-        *("evaluate_dsrg", "report"),
+        *("package@strong", "package@dual", "evaluate_dsrg", "report"),
     }
     metrics = json.loads((clone / "results/dual/metrics.json").read_text("utf-8"))
     assert set(metrics) == {"miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou"}
@@ -105,9 +105,31 @@ def test_repro_again_does_nothing(clone: Path) -> None:
     assert stages_run(run("dvc", "repro", cwd=clone)) == []
 
 
+def test_predictions_are_those_of_evaluate_to_the_last_byte(clone: Path) -> None:
+    """From the packaged file alone, one image at a time, instead of in batches."""
+    stage = [sys.executable, "-m", "stages.predict", "data/packages/dual/model.safetensors"]
+    wanted = {path.stem: path for path in (clone / "data/predictions/dual").glob("*.png")}
+    images = [str(p) for p in sorted((clone / "data/dataset/images").glob("*")) if p.stem in wanted]
+    assert len(images) == 8
+    run(*stage, *images, "--out", ".git/predicted", cwd=clone)
+    for path in (clone / ".git/predicted/masks").iterdir():
+        assert path.read_bytes() == wanted.pop(path.stem).read_bytes()
+    assert not wanted
+
+
+def test_the_packaged_model_is_an_artifact(clone: Path, tmp_path: Path) -> None:
+    """A tag makes it a version, and another project gets it by its name."""
+    run("git", "tag", "-a", "dual@v1.0.0", "-m", "first", cwd=clone)
+    run("dvc", "artifacts", "get", str(clone), "dual", "-o", "model.safetensors", cwd=tmp_path)
+    wanted = (clone / "data/packages/dual/model.safetensors").read_bytes()
+    assert (tmp_path / "model.safetensors").read_bytes() == wanted
+
+
 def test_neck_n_reruns_dual_alone(clone: Path) -> None:
     output = run("dvc", "exp", "run", "-S", "neck_n=1", cwd=clone)
-    assert stages_run(output) == ["split", "train@dual-0", "evaluate@dual", "report"]
+    assert stages_run(output) == [
+        *("split", "train@dual-0", "evaluate@dual", "package@dual", "report"),
+    ]
     assert "neck_n" in run("dvc", "exp", "show", "--no-pager", "--csv", cwd=clone)
     run("git", "checkout", "-q", ".", cwd=clone)
     run("dvc", "checkout", "-q", cwd=clone)
@@ -173,7 +195,9 @@ def test_a_stage_run_by_torchrun_is_handed_to_dvc(clone: Path) -> None:
     stage = ["-m", "stages.train", "dual", "0"]
     run(*torchrun, "--nproc-per-node=2", *stage, cwd=clone)
     run("dvc", "commit", "--force", "train@dual-0", cwd=clone)
-    assert stages_run(run("dvc", "repro", cwd=clone)) == ["evaluate@dual", "report"]
+    assert stages_run(run("dvc", "repro", cwd=clone)) == [
+        *("evaluate@dual", "package@dual", "report"),
+    ]
     run("git", "checkout", "-q", ".", cwd=clone)
     run("dvc", "checkout", "-q", cwd=clone)
 

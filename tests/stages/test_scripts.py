@@ -9,9 +9,14 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 STAGES = [
     *("download", "seeds", "dsrg", "proxy", "split", "train"),
-    *("evaluate", "evaluate_dsrg", "ensemble", "report"),
+    *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),
 ]
-ARGUMENTS = {"train": ["dual", "0"], "evaluate": ["dual"], "ensemble": ["weak"]}
+ARGUMENTS = {
+    "train": ["dual", "0"],
+    "evaluate": ["dual"],
+    "ensemble": ["weak"],
+    "package": ["dual"],
+}
 
 
 def call(stage: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,219 @@
+"""Predictions for images of any size: whole or in windows, at several scales, mirrored as well.
+
+The paper predicts the whole image once: one scale, no mirroring. So do stage evaluate and the
+defaults here, to the last bit.
+
+Shape legend: C classes, H W image, R rows of a band of it.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.augment import MEAN, STD, resize
+from pipeline.errors import UserError
+from pipeline.network import DualBranchNet, upsample
+
+# Pixels that go through a network at once (2048 x 2048): larger images go in windows of that size,
+# so that memory is bounded.
+AT_ONCE = 2**22
+LEAST_WINDOW = 32
+SCALES = (0.1, 4.0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an image is predicted.
+
+    Attributes:
+        scales: the image is resized by each, and the probabilities are averaged.
+        flip: the mirrored image is predicted, too, and averaged.
+        window: side in pixels of windows that slide over the image; None: the whole image.
+        stride: pixels from one window to the next; None: three quarters of the window.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+    window: int | None = None
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            UserError: the message names the option.
+        """
+        low, high = SCALES
+        if not self.scales or not all(low <= scale <= high for scale in self.scales):
+            raise UserError(f"scales: give numbers from {low} to {high}, such as 0.75,1,1.25")
+        if self.window is not None and self.window < LEAST_WINDOW:
+            raise UserError(f"window: give at least {LEAST_WINDOW} pixels, not {self.window}")
+        if self.stride is not None:
+            if self.window is None:
+                raise UserError("stride: it is of windows; give a window, too")
+            if not 1 <= self.stride <= self.window:
+                raise UserError(f"stride: give 1 to the window's {self.window}, not {self.stride}")
+
+    @property
+    def single(self) -> bool:
+        """Whether one pass a window is all."""
+        return self.scales == (1.0,) and not self.flip
+
+    def windows(self, height: int, width: int) -> tuple[int, int] | None:
+        """Window and stride for an image of this size; None: it is predicted whole."""
+        window = self.window
+        if window is None:
+            widest = max(1.0, *self.scales)
+            if height * width * widest**2 <= AT_ONCE:
+                return None
+            window = int(math.isqrt(AT_ONCE) / widest)
+        return window, self.stride or max(1, window * 3 // 4)
+
+
+def read_scales(text: str) -> tuple[float, ...]:
+    """Scales as they are typed.
+
+    Raises:
+        UserError: they are no numbers.
+
+    >>> read_scales("0.75, 1")
+    (0.75, 1.0)
+    """
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError:
+        raise UserError(f"scales: give numbers such as 0.75,1,1.25, not {text!r}") from None
+
+
+class Band(NamedTuple):
+    """Rows of a prediction: from `top` on, class indices (R, W) and probabilities (C, R, W)."""
+
+    top: int
+    mask_RW: NDArray[np.uint8]
+    probabilities_CRW: Tensor | None
+
+
+def predict_bands(
+    network: DualBranchNet, image_3HW: Tensor, options: Options, *, probabilities: bool = False
+) -> Iterator[Band]:
+    """Predict an image, from its top to its bottom; only one band is in memory.
+
+    Args:
+        network: in eval mode.
+        image_3HW: RGB, uint8.
+        options: scales, mirroring, windows.
+        probabilities: whether they are wanted beside the mask.
+
+    Yields:
+        bands that lie below each other and cover the image.
+    """
+    height, width = image_3HW.shape[-2:]
+    windows = options.windows(height, width)
+    if windows is None:
+        bands = iter([(0, _scores(network, image_3HW, options))])
+    else:
+        bands = slide(network, image_3HW, options, *windows)
+    logits = windows is None and options.single
+    for top, scores_CRW in bands:
+        mask_RW = scores_CRW.argmax(dim=0).to(torch.uint8).cpu().numpy()
+        wanted = None
+        if probabilities:
+            wanted = (scores_CRW.softmax(dim=0) if logits else scores_CRW).cpu()
+        yield Band(top, mask_RW, wanted)
+
+
+def _scores(network: DualBranchNet, image_3HW: Tensor, options: Options) -> Tensor:
+    """Logits of a single pass, (C, H, W), whose order rounding has not touched; else averages."""
+    if options.single:
+        return logits_of(network, image_3HW)
+    return averaged(network, image_3HW, options)
+
+
+def slide(
+    network: DualBranchNet, image_3HW: Tensor, options: Options, window: int, stride: int
+) -> Iterator[tuple[int, Tensor]]:
+    """Probabilities averaged over all windows that show a pixel, in bands from top to bottom.
+
+    The last window of each row and column is moved back into the image, so that all are whole.
+
+    Yields:
+        the first row of a band, and its probabilities (C, R, W).
+    """
+    height, width = image_3HW.shape[-2:]
+    tops, lefts = starts(height, window, stride), starts(width, window, stride)
+    rows = min(window, height)
+    over_W = _covers(lefts, min(window, width), width).to(image_3HW.device)
+    over_H = _covers(tops, rows, height).to(image_3HW.device)
+    total_CRW: Tensor | None = None
+    for top, following in zip(tops, [*tops[1:], height], strict=True):
+        for left in lefts:
+            part_3RW = image_3HW[:, top : top + window, left : left + window]
+            p_CRW = averaged(network, part_3RW, options)
+            if total_CRW is None:
+                total_CRW = p_CRW.new_zeros(len(p_CRW), rows, width)
+            total_CRW[:, :, left : left + window] += p_CRW
+        assert total_CRW is not None
+        done = following - top
+        times_RW = over_H[top:following, None] * over_W
+        yield top, total_CRW[:, :done] / times_RW
+        left_over_CRW = total_CRW[:, done:].clone()
+        total_CRW.zero_()[:, : rows - done] = left_over_CRW
+
+
+def starts(length: int, window: int, stride: int) -> list[int]:
+    """Where windows begin along an axis.
+
+    >>> starts(10, 4, 3), starts(11, 4, 3), starts(3, 4, 3)
+    ([0, 3, 6], [0, 3, 6, 7], [0])
+    """
+    last = max(0, length - window)
+    return [*range(0, last, stride), last]
+
+
+def _covers(begins: Sequence[int], window: int, length: int) -> Tensor:
+    """How many windows show each place of an axis, (length,)."""
+    count_L = torch.zeros(length)
+    for begin in begins:
+        count_L[begin : begin + window] += 1
+    return count_L
+
+
+def averaged(network: DualBranchNet, image_3HW: Tensor, options: Options) -> Tensor:
+    """Probabilities (C, H, W), the mean over scales and mirroring."""
+    height, width = image_3HW.shape[-2:]
+    total_CHW: Tensor | None = None
+    for scale in options.scales:
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        resized_3hw = resize(image_3HW, size)
+        for mirrored in (False, True) if options.flip else (False,):
+            seen_3hw = resized_3hw.flip(-1) if mirrored else resized_3hw
+            p_Chw = logits_of(network, seen_3hw).softmax(dim=0)
+            p_Chw = p_Chw.flip(-1) if mirrored else p_Chw
+            if p_Chw.shape[-2:] != (height, width):
+                p_Chw = F.interpolate(p_Chw[None], size=(height, width), mode="bilinear")[0]
+            total_CHW = p_Chw if total_CHW is None else total_CHW.add_(p_Chw)
+    assert total_CHW is not None
+    return total_CHW.div_(len(options.scales) * (1 + options.flip))
+
+
+@torch.no_grad()
+def logits_of(network: DualBranchNet, image_3HW: Tensor) -> Tensor:
+    """Logits (C, H, W) of an image, as `evaluate.predict_logits` has them."""
+    device = next(network.parameters()).device
+    normal_13HW = normalise(image_3HW[None].to(device))
+    size = (image_3HW.shape[-2], image_3HW.shape[-1])
+    return upsample(network(normal_13HW), size, network.backbone.geometry)[0]
+
+
+def normalise(images_B3HW: Tensor) -> Tensor:
+    """What `augment.normalise` gives, bit for bit, without its compiler, which starts slowly."""
+    mean, std = (images_B3HW.new_tensor(v, dtype=torch.float32)[:, None, None] for v in (MEAN, STD))
+    lying = images_B3HW.contiguous(memory_format=torch.channels_last)
+    return torch.addcmul(-mean / std, lying.float(), 1.0 / (255.0 * std))

@@ -1,0 +1,48 @@
+"""A model file as ONNX and torch.export; no part of dvc.yaml."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.common import stage
+
+
+class Format(StrEnum):
+    """What to write."""
+
+    ONNX = "onnx"
+    TORCH = "torch"
+    BOTH = "both"
+
+
+@stage
+def main(
+    model: Annotated[Path, typer.Argument(help="A file that stage package wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for model.onnx, model.pt2 and the card.")],
+    chosen: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.BOTH,
+) -> None:
+    """Bytes of any size and number in, probabilities and masks at that size out."""
+    from pipeline.photographs import make_out
+
+    make_out(out)
+
+    from pipeline.export import OPSET, TOLERANCE, USE, export
+    from pipeline.model_card import write_card
+    from pipeline.model_file import read_model
+
+    info, network = read_model(model)
+    formats = ("onnx", "torch") if chosen is Format.BOTH else (chosen.value,)
+    worst = export(info, network, out, formats)
+    write_card(out, info, model.name, USE)
+    for name, difference in worst.items():
+        typer.echo(
+            f"wrote {out / name}: differs from the network by {difference:.1e} at most, "
+            f"{TOLERANCE:.0e} is allowed"
+        )
+    typer.echo(f"wrote {out / 'MODEL_CARD.md'} (ONNX opset {OPSET})")
+
+
+if __name__ == "__main__":
+    typer.run(main)

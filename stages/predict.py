@@ -1,0 +1,73 @@
+"""Masks for photographs from a model file; no part of dvc.yaml."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.common import stage
+
+Images = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders (with all in them), quoted patterns; - reads a list."),
+]
+Scales = Annotated[
+    str,
+    typer.Option(help="Resize by each of these, average; 0.75,1,1.25 takes three times as long."),
+]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="Average with the mirrored image; twice as long.")
+]
+Window = Annotated[
+    int | None, typer.Option(help="Side in pixels of windows that slide over the image.")
+]
+Stride = Annotated[
+    int | None, typer.Option(help="Pixels between windows; three quarters of them by default.")
+]
+Probabilities = Annotated[
+    bool,
+    typer.Option("--probabilities", help="Write them, too: float16, classes x rows x columns."),
+]
+Overlays = Annotated[bool, typer.Option(help="Write photographs with the objects coloured.")]
+
+
+@stage
+def main(
+    model: Annotated[Path, typer.Argument(help="A file that stage package wrote.")],
+    images: Images,
+    out: Annotated[Path, typer.Option(help="Folder for masks, overlays and areas.csv.")],
+    scales: Scales = "1",
+    flip: Flip = False,
+    window: Window = None,
+    stride: Stride = None,
+    probabilities: Probabilities = False,
+    overlays: Overlays = True,
+) -> None:
+    """A palette PNG of each image at its own size, an overlay, and a table of areas."""
+    from pipeline.photographs import find_photographs, make_out
+
+    photographs = find_photographs(images, out)
+    make_out(out)
+
+    from pipeline.device import use_tf32
+    from pipeline.inference import Options, read_scales
+    from pipeline.predict import load_model
+    from pipeline.predict_files import AREAS, predict_files
+
+    options = Options(read_scales(scales), flip, window, stride)
+    use_tf32(allowed=False)
+    outcome = predict_files(
+        load_model(model),
+        photographs,
+        out,
+        options,
+        probabilities=probabilities,
+        overlays=overlays,
+    )
+    typer.echo(f"{outcome.done} of {len(photographs)} images predicted; areas in {out / AREAS}")
+    if outcome.failed:
+        raise outcome.error()
+
+
+if __name__ == "__main__":
+    typer.run(main)

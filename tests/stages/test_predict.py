@@ -1,0 +1,112 @@
+"""The real commands predict and export, and wrong things typed on purpose."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.models import write_small
+from tests.settings import ROOT
+
+
+def call(stage: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}", *arguments],
+        cwd=cwd, text=True, capture_output=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("place")
+    write_small(folder)
+    (folder / "photographs").mkdir()
+    (folder / "empty").mkdir()
+    Image.new("RGB", (50, 40), (200, 90, 10)).save(folder / "photographs/a b.jpg")
+    (folder / "photographs/broken.png").write_bytes(b"\x89PNG")
+    (folder / "text.txt").write_text("no model\n", "utf-8")
+    return folder
+
+
+def test_predict_does_what_it_can_and_tells_the_rest(place: Path) -> None:
+    options = ["--scales", "0.5,1", "--flip", "--window", "32", "--probabilities"]
+    done = call("predict", "model.safetensors", "photographs", "--out", "out", *options, cwd=place)
+    assert done.returncode == 1
+    assert "1 of 2 images predicted" in done.stdout
+    assert "1 of the images were not predicted" in done.stderr
+    assert "broken.png" in done.stderr
+    found = {str(p.relative_to(place / "out")) for p in (place / "out").rglob("*") if p.is_file()}
+    assert found == {
+        "areas.csv",
+        "masks/a b.png",
+        "overlays/a b.jpg",
+        "probabilities/a b.npy",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("none.safetensors photographs --out o", "none.safetensors is not there"),
+        ("text.txt photographs --out o", "no safetensors file"),
+        ("model.safetensors empty --out o", "empty holds no images"),
+        ("model.safetensors no/*.jpg --out o", "no/*.jpg matches no file"),
+        ("model.safetensors photographs --out text.txt", "text.txt cannot be written"),
+        ("model.safetensors photographs --out o --scales big", "scales: give numbers"),
+        ("model.safetensors photographs --out o --stride 9", "stride: it is of windows"),
+    ],
+)
+def test_wrong_things_are_one_message(place: Path, arguments: str, message: str) -> None:
+    done = call("predict", *arguments.split(), cwd=place)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(place.glob("o/*"))
+
+
+def test_nothing_slow_is_imported(place: Path) -> None:
+    """First result within three seconds: torch takes most of it, its compiler would take as much."""
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = ['predict', 'model.safetensors', 'photographs/a b.jpg', '--out', 'quick']\n"
+        "try:\n"
+        "    runpy.run_module('stages.predict', run_name='__main__')\n"
+        "except SystemExit as leave:\n"
+        "    assert not leave.code\n"
+        "print({'torchvision', 'torch._dynamo', 'numba', 'pandas'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, text=True, capture_output=True, check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.stdout.endswith("set()\n"), done.stdout + done.stderr
+
+
+def test_export_writes_programs_and_a_card(place: Path) -> None:
+    done = call("export", "model.safetensors", "--out", "exp", "--format", "torch", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "wrote exp/model.pt2: differs from the network by" in done.stdout
+    assert sorted(p.name for p in (place / "exp").iterdir()) == ["MODEL_CARD.md", "model.pt2"]
+    done = call("export", "text.txt", "--out", "exp", cwd=place)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: model text.txt is no safetensors file")
+
+
+@pytest.mark.parametrize("stage", ["predict", "export"])
+def test_help_needs_nothing_heavy(stage: str, tmp_path: Path) -> None:
+    code = (
+        "import sys, runpy\n"
+        f"sys.argv = ['{stage}', '--help']\n"
+        "try:\n"
+        f"    runpy.run_module('stages.{stage}', run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    print({'torch', 'numpy', 'PIL'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False
+    )
+    assert done.stdout.endswith("set()\n"), done.stdout + done.stderr
