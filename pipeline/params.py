@@ -87,7 +87,7 @@ class Optimiser(Block):
 
 def _installed(wanted: bool) -> bool:
     if wanted and find_spec("tensorboard") is None:
-        raise ValueError("the package is missing; `pip install tensorboard`, or set this to false")
+        raise ValueError("should be false until `pip install tensorboard` has run")
     return wanted
 
 
