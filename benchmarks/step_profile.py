@@ -92,6 +92,7 @@ def main() -> None:
             tf32=False,
             compile=False,
             deterministic=False,
+            tensorboard=False,
         )
         typer.echo(f"{STEPS} steps of VGG16 dual, {precision}\n")
         typer.echo(table(dual_step(engine)))

@@ -100,10 +100,22 @@ def rows() -> Iterator[Row]:
     gpu = device.type == "cuda"
     use_tf32(gpu)
     bf16 = Engine(
-        processes=1, workers=0, precision="bf16", tf32=gpu, compile=gpu, deterministic=False
+        processes=1,
+        workers=0,
+        precision="bf16",
+        tf32=gpu,
+        compile=gpu,
+        deterministic=False,
+        tensorboard=False,
     )
     fp32 = Engine(
-        processes=1, workers=0, precision="fp32", tf32=gpu, compile=False, deterministic=False
+        processes=1,
+        workers=0,
+        precision="fp32",
+        tf32=gpu,
+        compile=False,
+        deterministic=False,
+        tensorboard=False,
     )
     plain, ours = dual_step(None), dual_step(bf16)
     work = flops(plain)

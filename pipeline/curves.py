@@ -1,74 +1,101 @@
-"""Training curves: history.csv always, DVCLive's files beside it where DVCLive is installed."""
+"""Curves that others draw while a training runs: DVCLive's files, and TensorBoard's if asked for.
 
+They lie outside DVC's outputs, which appear whole at the end (pipeline.atomic). A training that
+goes on after a stop goes on in the same curves, and no step stands in them twice.
+"""
+
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
-from pipeline.history import write_history
+from pipeline.checkpoint import Rows
+from pipeline.paths import LIVE, TENSORBOARD
+
+Row = Mapping[str, float]
 
 
-class Curves:
-    """Collects values by step and writes them on leaving the block.
+class Curves(Protocol):
+    """One kind of curves."""
 
-    DVCLive's files are what `dvc plots` and the VS Code extension draw while training runs; they
-    are left out, with nothing lost from history.csv, where the package is not there.
+    def draw(self, row: Row) -> None:
+        """Add a row of history.csv: `step` and named values."""
+
+    def draw_more(self, step: int, values: Row) -> None:
+        """Add what history.csv does not have: learning rates, images/s."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+class LiveFiles:
+    """DVCLive's files, which `dvc plots` and its extension for VS Code draw (docs/dvc.md)."""
+
+    def __init__(self, live: Any) -> None:
+        """Write through `dvclive.Live`."""
+        self.live = live
+
+    def draw(self, row: Row) -> None:
+        """Add a row of history.csv."""
+        self.live.step = int(row["step"])
+        for name, value in row.items():
+            if name != "step":
+                self.live.log_metric(name, value)
+        self.live.next_step()
+
+    def draw_more(self, step: int, values: Row) -> None:
+        """Leave these out: an earlier process's are not known when a training goes on."""
+
+    def close(self) -> None:
+        """Tell DVCLive."""
+        self.live.end()
+
+
+class EventFiles:
+    """TensorBoard's event files."""
+
+    def __init__(self, writer: Any) -> None:
+        """Write through torch's `SummaryWriter`."""
+        self.writer = writer
+
+    def draw(self, row: Row) -> None:
+        """Add a row of history.csv."""
+        self.draw_more(int(row["step"]), {key: row[key] for key in row if key != "step"})
+
+    def draw_more(self, step: int, values: Row) -> None:
+        """Add values of a step; they are in the file when this returns."""
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.writer.close()
+
+
+def open_curves(name: str, rows: Rows, done: int, *, tensorboard: bool) -> list[Curves]:
+    """Curves of a training, with those of an earlier process that it goes on from.
+
+    Args:
+        name: of their folders in `live/` and data/tensorboard, such as train-dual-0.
+        rows: what was logged so far.
+        done: steps done.
+        tensorboard: whether event files are wanted.
     """
-
-    def __init__(self, folder: Path | None, rows: list[dict[str, float]]) -> None:
-        """Log into `folder`, first the rows an earlier process logged; None: nothing is written.
-
-        Rows are appended to `rows` itself.
-        """
-        self.folder, self.rows = folder, rows
-        self._live = _open_live(folder / "live") if folder else None
+    kinds: list[Curves] = []
+    live = _open_live(LIVE / name)
+    if live is not None:
+        kinds.append(LiveFiles(live))
         for row in rows:
-            self._show(int(row["step"]), {key: row[key] for key in row if key != "step"})
-
-    def log(self, step: int, **values: float) -> None:
-        """Add values of one step, if any; several calls for one step share a row."""
-        if not values:
-            return
-        if not self.rows or self.rows[-1]["step"] != step:
-            self.rows.append({"step": step})
-        self.rows[-1].update(values)
-        self._show(step, values)
-
-    def has(self, step: int, name: str) -> bool:
-        """Whether the last row is of this step and holds this value."""
-        return bool(self.rows) and self.rows[-1]["step"] == step and name in self.rows[-1]
-
-    def _show(self, step: int, values: dict[str, float]) -> None:
-        if self._live is not None:
-            self._live.step = step
-            for name, value in values.items():
-                self._live.log_metric(name, value)
-
-    def last(self) -> dict[str, float]:
-        """The last value of every name."""
-        values: dict[str, float] = {}
-        for row in self.rows:
-            values.update(row)
-        return values
-
-    def __enter__(self) -> "Curves":
-        """Start logging."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Write history.csv and close DVCLive."""
-        if self._live is not None:
-            self._live.end()
-        if kind is None and self.folder:
-            write_history(self.folder / "history.csv", self.rows)
+            kinds[0].draw(row)
+    if tensorboard:
+        kinds.append(_open_events(TENSORBOARD / name, rows, done))
+    return kinds
 
 
 def _open_live(folder: Path) -> Any:
+    """DVCLive in an emptied folder; None where it is not installed or finds no repository."""
     try:
         from dvclive import Live
     except ImportError:
@@ -82,3 +109,16 @@ def _open_live(folder: Path) -> Any:
         # all. Curves beside history.csv are not worth a training run.
         print(f"DVCLive is not used here: {error}", file=sys.stderr)
         return None
+
+
+def _open_events(folder: Path, rows: Rows, done: int) -> EventFiles:
+    """An event file beside an earlier process's, whose steps after `done` no longer count."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    if not done:
+        shutil.rmtree(folder, ignore_errors=True)
+    earlier = folder.exists()
+    events = EventFiles(SummaryWriter(str(folder), purge_step=done + 1))
+    for row in [] if earlier else rows:
+        events.draw(row)
+    return events

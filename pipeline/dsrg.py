@@ -28,6 +28,7 @@ from pipeline.lattice import lattice_crf
 from pipeline.layers import Dropout
 from pipeline.losses import boundary_loss, floored_softmax, seeding_loss
 from pipeline.manifest import Manifest
+from pipeline.monitor import counted_in_steps
 from pipeline.network import downsample
 from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Crf, Dsrg, Params
@@ -152,8 +153,7 @@ def fit_dsrg(
         losses,
         lambda step: images.names_of(dsrg.optimiser, params.seed, step),
         names=("seeding", "boundary", "seeded", "grown"),
-        steps=dsrg.optimiser.iterations,
-        what="dsrg: train",
+        course=counted_in_steps("dsrg: train", dsrg.optimiser, params.engine),
     )
     return saved, rows
 

@@ -11,7 +11,8 @@ from pipeline import stopping
 from pipeline.checkpoint import Checkpoints, Learner, Rows
 from pipeline.distributed import least, total, world
 from pipeline.errors import UserError
-from pipeline.progress import track
+from pipeline.history import log
+from pipeline.monitor import Course, watched
 
 Batch = TypeVar("Batch")
 AGREE_EVERY = 8  # steps between two times that processes ask each other whether to stop
@@ -49,9 +50,8 @@ def train_steps(
     names_of: Callable[[int], Sequence[str]],
     *,
     names: tuple[str, ...],
-    steps: int,
     every: int,
-    what: str,
+    course: Course,
 ) -> Iterator[tuple[int, dict[str, float]]]:
     """Train from the step after `saved.done` to the last; stop between two steps where asked to.
 
@@ -61,9 +61,8 @@ def train_steps(
         losses: as in `fit`.
         names_of: the ids of this process's images in the batch of a step.
         names: of what `losses` has logged.
-        steps: of the whole training.
         every: steps in a row of the log.
-        what: name of the progress bar.
+        course: how many steps the whole training has, and how it is shown.
 
     Yields:
         each step, and the means over `every` steps and all processes after each that completes
@@ -73,22 +72,25 @@ def train_steps(
         UserError: the loss is not finite; the last checkpoint is from before.
         StoppedError: asked to stop; a checkpoint of this step is written.
     """
-    shown = track(fit(saved.learner, batches, losses), what, steps - saved.done)
+    fitted = fit(saved.learner, batches, losses)
     bad_T, step = torch.tensor(math.inf), saved.done
-    with stopping.held():
-        for step, shown_T in enumerate(shown, start=saved.done + 1):
+    with stopping.held(), watched(course, saved) as monitor:
+        for step, shown_T in enumerate(fitted, start=saved.done + 1):
             saved.sums = shown_T.clone() if saved.sums is None else saved.sums.add_(shown_T)
             bad_T = first_bad(bad_T, shown_T, step)  # read with the rows: reading waits for GPUs
             row, leave = step % every == 0, stop_after(step)
-            if row or leave or step == steps:
-                refuse_bad(bad_T, what, names_of)
-            yield step, means_of(saved, names, every) if row else {}
+            if row or leave or step == course.steps:
+                refuse_bad(bad_T, course.what, names_of)
+            means = means_of(saved, names, every) if row else {}
+            with monitor.paused():
+                yield step, means
+            monitor.after(step)
             if leave:
                 saved.save(step)
                 raise stopping.stop()
             if row:
                 saved.offer(step)
-    if step < steps:  # the processes that decode were stopped before this one came to look
+    if step < course.steps:  # the processes that decode were stopped before this one came to look
         if world().size == 1:
             saved.save(step)
         raise stopping.stop()
@@ -141,8 +143,7 @@ def train_to_end(
     names_of: Callable[[int], Sequence[str]],
     *,
     names: tuple[str, ...],
-    steps: int,
-    what: str,
+    course: Course,
 ) -> Rows:
     """Train to the last step, with about fifty rows of log; arguments and errors as above.
 
@@ -151,14 +152,11 @@ def train_to_end(
     Returns:
         rows of step and named means.
     """
-    if saved.done == steps:
+    if saved.done == course.steps:
         return saved.rows
-    every = max(1, steps // 50)
-    trained = train_steps(
-        saved, batches, losses, names_of, names=names, steps=steps, every=every, what=what
-    )
+    every = max(1, course.steps // 50)
+    trained = train_steps(saved, batches, losses, names_of, names=names, every=every, course=course)
     for step, means in trained:
-        if means:
-            saved.rows.append({"step": step, **means})
-    saved.save(steps)
+        log(saved.rows, step, **means)
+    saved.save(course.steps)
     return saved.rows

@@ -60,14 +60,18 @@ def key_of(params: Params, files: Iterable[Path], **parts: object) -> Key:
     """The key of a piece of work.
 
     Args:
-        params: all of params.yaml; what else is compared, processes, workers and the report change
-            nothing in one training or one pass, and what a training takes from its variant stands
-            in its plan, one of the `parts`.
+        params: all of params.yaml; what else is compared, processes, workers, TensorBoard and the
+            report change nothing in one training or one pass, and what a training takes from its
+            variant stands in its plan, one of the `parts`.
         files: whatever is read.
         parts: anything else, by name.
     """
     others = dict.fromkeys(("variants", "ensembles", "seeds", "neck_n", "report"), True)
-    exclude: Any = {"engine": {"processes", "workers"}, "train": {"extras"}, **others}
+    exclude: Any = {
+        "engine": {"processes", "workers", "tensorboard"},
+        "train": {"extras"},
+        **others,
+    }
     own = dict(_flat(params.model_dump(mode="json", exclude=exclude)))
     return Key(
         {**own, **made_from(files, "torch"), **{name: repr(part) for name, part in parts.items()}}

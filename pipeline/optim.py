@@ -13,10 +13,12 @@ def caffe_optimiser(network: nn.Module, params: Optimiser) -> torch.optim.Optimi
     """
     groups = []
     for name, parameter in network.named_parameters():
-        factor = 1.0 if name.startswith("backbone.") else params.head_factor
+        new = not name.startswith("backbone.")
+        factor = params.head_factor if new else 1.0
         is_bias = name.endswith("bias")
         groups.append(
             {
+                "name": ("new" if new else "backbone") + "_bias" * is_bias,
                 "params": [parameter],
                 "lr": params.learning_rate * factor * (2.0 if is_bias else 1.0),
                 "weight_decay": 0.0 if is_bias else params.weight_decay,
@@ -34,13 +36,19 @@ def caffe_schedule(
     return torch.optim.lr_scheduler.StepLR(optimiser, params.decay_every, params.decay)
 
 
+def rates_of(optimiser: torch.optim.Optimizer) -> dict[str, float]:
+    """The rates of the next step, each under the name of its parameters."""
+    groups = enumerate(optimiser.param_groups)
+    return {f"learning_rate/{group.get('name', i)}": group["lr"] for i, group in groups}
+
+
 def paper_adam(network: nn.Module, params: Train) -> torch.optim.Adam:
     """Adam of §4.1: one rate for the backbone, another for neck and branches."""
     named = list(network.named_parameters())
     backbone = [parameter for name, parameter in named if name.startswith("backbone.")]
     new = [parameter for name, parameter in named if not name.startswith("backbone.")]
     groups = [
-        {"params": backbone, "lr": params.learning_rate_backbone},
-        {"params": new, "lr": params.learning_rate},
+        {"name": "backbone", "params": backbone, "lr": params.learning_rate_backbone},
+        {"name": "new", "params": new, "lr": params.learning_rate},
     ]
     return torch.optim.Adam(groups, weight_decay=params.weight_decay, fused=True)

@@ -1,5 +1,6 @@
 """What params.yaml holds, as typed values with their bounds."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,8 +86,14 @@ class Optimiser(Block):
     weight_decay: NonNegative
 
 
+def _installed(wanted: bool) -> bool:
+    if wanted and find_spec("tensorboard") is None:
+        raise ValueError("should be false until `pip install tensorboard` has run")
+    return wanted
+
+
 class Engine(Block):
-    """How networks run. Processes and workers change nothing, the rest only how numbers round."""
+    """How networks run. What changes results at all changes only how their numbers round."""
 
     processes: Positive
     workers: Count
@@ -94,6 +101,7 @@ class Engine(Block):
     tf32: bool
     compile: bool
     deterministic: bool
+    tensorboard: Annotated[bool, AfterValidator(_installed)]
 
 
 class Cam(Block):

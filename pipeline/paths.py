@@ -12,12 +12,14 @@ SEEDS = DATA / "seeds"  # seeds: classifier.safetensors, seeds.npy, quality.csv,
 DSRG = DATA / "dsrg"  # dsrg: network.safetensors, history.csv
 PROXY = DATA / "proxy"  # proxy: masks/, confidence/, quality.json, quality.csv
 SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
-MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv, live/}
+MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv}
 PREDICTIONS = DATA / "predictions"  # evaluate: <variant>/<id>.png
 PACKAGES = DATA / "packages"  # package: <variant>/{model.safetensors, MODEL_CARD.md}
 CHECKPOINTS = DATA / "checkpoints"  # every long stage: to go on from, gone when it is done
+TENSORBOARD = DATA / "tensorboard"  # trainings: <name>/, with engine.tensorboard
 RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds
 RESULTS = Path("results")  # evaluate: <variant>/{metrics.json, per_class.csv, ...}, kept in git
+LIVE = Path("live")  # trainings: <name>/plots/metrics/*.tsv, which grow while they run
 REPORT = Path("report")  # report: index.html
 # What stages and DVC replace and remove as a whole.
 OUTPUTS = (DATASET, SEEDS, DSRG, PROXY, SPLIT, MODELS, PREDICTIONS, CHECKPOINTS, RECORDS, RESULTS)

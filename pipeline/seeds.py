@@ -29,6 +29,7 @@ from pipeline.history import write_history
 from pipeline.kept import kept_folder, walk
 from pipeline.keys import Key, key_of
 from pipeline.manifest import Manifest
+from pipeline.monitor import counted_in_steps
 from pipeline.optim import caffe_optimiser, caffe_schedule
 from pipeline.params import Cam, Params
 from pipeline.paths import resolve_user_path
@@ -82,8 +83,7 @@ def train_classifier(
         losses,
         lambda step: images.names_of(cam.optimiser, params.seed, step),
         names=("loss", "tag_accuracy"),
-        steps=cam.optimiser.iterations,
-        what="seeds: classify",
+        course=counted_in_steps("seeds: classify", cam.optimiser, params.engine),
     )
     return network.eval(), rows
 

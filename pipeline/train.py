@@ -10,16 +10,17 @@ import torch
 from pipeline.augment import View
 from pipeline.build import build_network
 from pipeline.checkpoint import Checkpoints, Learner
-from pipeline.curves import Curves
 from pipeline.device import pick_device, seed_everything
 from pipeline.distributed import shared_folder, world
 from pipeline.ema import Average
 from pipeline.engine import train_steps
 from pipeline.evaluate import confusion_of
 from pipeline.forward import prepare
+from pipeline.history import has, last_values, log, write_history
 from pipeline.keys import Key, key_of
 from pipeline.manifest import Manifest
 from pipeline.metrics import summarise
+from pipeline.monitor import Course
 from pipeline.network import DualBranchNet
 from pipeline.optim import paper_adam
 from pipeline.params import Params
@@ -37,8 +38,13 @@ def total_steps(params: Params, weak_images: int) -> tuple[int, int]:
     An epoch is one pass of the dual batch's weak half over the weak list (§3.3).
     """
     train = params.train
-    steps = train.iterations or train.epochs * -(-weak_images // (train.batch_size // 2))
+    steps = train.iterations or train.epochs * epoch_steps(params, weak_images)
     return steps, round(steps * train.decay_epoch / train.epochs)
+
+
+def epoch_steps(params: Params, weak_images: int) -> int:
+    """Steps of an epoch."""
+    return -(-weak_images // (params.train.batch_size // 2))
 
 
 def train_network(
@@ -49,7 +55,7 @@ def train_network(
     folder: Path,
     proxies: Path = PROXY,
 ) -> dict[str, float]:
-    """Train one network; `folder` gets network.safetensors, history.csv and DVCLive's curves.
+    """Train one network; `folder` gets network.safetensors and history.csv.
 
     Args:
         params: all of params.yaml.
@@ -72,23 +78,34 @@ def train_network(
         losses, names = branch_losses(
             forward, cast(DualBranchNet, saved.learner.scored), params, plan
         )
-        steps, _ = total_steps(params, len(plan.weak))
+        course = course_of(params, plan, seed)
         trained = train_steps(
             saved,
             batches_left(params, manifest, plan, streams, seed, saved),
             losses,
             lambda step: names_of(params, plan, streams, seed, step),
             names=names,
-            steps=steps,
-            every=max(1, steps // 100),
-            what=f"train: {plan.variant} seed {seed}",
+            every=max(1, course.steps // 100),
+            course=course,
         )
-        with Curves(part if world().leads else None, saved.rows) as curves:
-            follow(trained, saved, manifest, params, steps, curves)
+        follow(trained, saved, manifest, params, course.steps)
         if world().leads:
             store_network(saved.learner.scored, part / "network.safetensors")
+            write_history(part / "history.csv", saved.rows)
     saved.clear()  # not before everything is in its place
-    return curves.last()
+    return last_values(saved.rows)
+
+
+def course_of(params: Params, plan: Plan, seed: int) -> Course:
+    """How long the training of a variant is; `train.iterations` leaves no epochs to count."""
+    steps, _ = total_steps(params, len(plan.weak))
+    return Course(
+        f"train: {plan.variant} seed {seed}",
+        steps=steps,
+        images=params.train.batch_size,
+        epoch=None if params.train.iterations else epoch_steps(params, len(plan.weak)),
+        tensorboard=params.engine.tensorboard,
+    )
 
 
 def learner_of(network: DualBranchNet, params: Params, plan: Plan) -> Learner:
@@ -106,7 +123,6 @@ def follow(
     manifest: Manifest,
     params: Params,
     steps: int,
-    curves: Curves,
 ) -> None:
     """Run a training to its end, log it, and score val on the way.
 
@@ -117,12 +133,12 @@ def follow(
     validate_at = {steps * k // looks for k in range(1, looks + 1)} - {0}
     scored = cast(DualBranchNet, saved.learner.scored)
     for step, means in chain([(saved.done, {})], trained):
-        curves.log(step, **means)
-        if step in validate_at and not curves.has(step, "val_miou"):
+        log(saved.rows, step, **means)
+        if step in validate_at and not has(saved.rows, step, "val_miou"):
             if step > saved.done:
                 saved.save(step)
             confusion = confusion_of(scored, manifest, params.evaluate.batch_size)
-            curves.log(step, val_miou=summarise(confusion)["miou"])
+            log(saved.rows, step, val_miou=summarise(confusion)["miou"])
             saved.learner.network.train()
     saved.save(steps)
 

@@ -10,6 +10,7 @@ from pipeline.images import read_mask, write_mask
 from pipeline.manifest import IGNORE, Manifest, read_manifest, write_manifest
 from pipeline.params import Params
 from pipeline.plan import proxy_path
+from tests.repository import fill_repository
 from tests.settings import small_params
 
 
@@ -45,3 +46,11 @@ def ready(manifest: Manifest, workspace: Path) -> Manifest:
         mask[mask == IGNORE] = mask[row.height // 2 :] = 0
         write_mask(path, mask, manifest.classes)
     return manifest
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small repository, `dvc repro` already run. Who changes it puts it back."""
+    folder = tmp_path_factory.mktemp("clone")
+    fill_repository(folder)
+    return folder

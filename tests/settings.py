@@ -88,5 +88,6 @@ def copy_project(folder: Path) -> None:
     """The project's own files that its stages need, but for params.yaml."""
     for name in ("pipeline", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+    (folder / "live").mkdir(exist_ok=True)
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "live/.gitignore"):
         shutil.copy(ROOT / name, folder / name)

@@ -1,81 +1,16 @@
 """The whole pipeline through the real `dvc repro`, on a configuration small enough for a test."""
 
 import json
-import os
-import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from tests.settings import ROOT, copy_project, put
-
-ENV = {
-    **os.environ,
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "DVC_NO_ANALYTICS": "1",
-    "GIT_AUTHOR_NAME": "test",
-    "GIT_AUTHOR_EMAIL": "test@example.invalid",
-    "GIT_COMMITTER_NAME": "test",
-    "GIT_COMMITTER_EMAIL": "test@example.invalid",
-    "OMP_NUM_THREADS": "2",
-}
-TINY = {
-    "download.shapes.strong": 8,
-    "download.shapes.weak": 16,
-    "download.shapes.val": 8,
-    "cam.width": 8,
-    "cam.optimiser.iterations": 6,
-    "cam.optimiser.batch_size": 4,
-    "dsrg.width": 8,
-    "dsrg.optimiser.iterations": 4,
-    "dsrg.optimiser.batch_size": 4,
-    "train.iterations": 4,
-    "train.batch_size": 4,
-    "train.neck_width": 8,
-    "train.validations": 2,
-    "report.rows": 2,
-    "variants": ["strong", "dual"],
-    "neck_n": 3,
-}
+from tests.repository import ENV, run, stages_run
 
 pytestmark = pytest.mark.slow
-
-
-def run(*command: str, cwd: Path) -> str:
-    """Run a command that must succeed; its standard output and error together."""
-    done = subprocess.run(
-        command, cwd=cwd, env=ENV, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
-    return done.stdout
-
-
-def stages_run(output: str) -> list[str]:
-    """Names of the stages DVC ran, in order."""
-    return re.findall(r"Running stage '([^']+)'", output)
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh repository with the project's files and tiny params, `dvc repro` already run."""
-    folder = tmp_path_factory.mktemp("clone")
-    copy_project(folder)
-    yaml = YAML()
-    params = put(yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
-    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
-    run("git", "init", "-q", "-b", "main", cwd=folder)
-    run("dvc", "init", "-q", cwd=folder)
-    output = run("dvc", "repro", cwd=folder)
-    (folder / ".git" / "repro.txt").write_text(output, "utf-8")
-    run("git", "add", "-A", cwd=folder)
-    run("git", "commit", "-qm", "results", cwd=folder)
-    return folder
 
 
 def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:

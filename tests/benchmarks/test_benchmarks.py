@@ -30,7 +30,13 @@ app = command.typer.Typer()
 app.command()(command.main)
 
 ENGINE = Engine(
-    processes=1, workers=0, precision="fp32", tf32=False, compile=False, deterministic=False
+    processes=1,
+    workers=0,
+    precision="fp32",
+    tf32=False,
+    compile=False,
+    deterministic=False,
+    tensorboard=False,
 )
 
 

@@ -13,6 +13,7 @@ from pipeline.checkpoint import Checkpoints, Learner
 from pipeline.engine import train_to_end
 from pipeline.keys import Key
 from pipeline.layers import Dropout
+from pipeline.monitor import Course
 
 STEPS = 200
 
@@ -49,7 +50,8 @@ def train(
 
     saved = Checkpoints("x", Key({"part": key}), subject)
     left, names = range(saved.done, STEPS), lambda step: [f"image {step}"]
-    rows = train_to_end(saved, left, losses, names, names=("loss",), steps=STEPS, what="x")
+    course = Course("x", STEPS, images=3, epoch=None, tensorboard=False)
+    rows = train_to_end(saved, left, losses, names, names=("loss",), course=course)
     saved.clear()
     return subject, rows
 

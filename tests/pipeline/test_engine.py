@@ -14,6 +14,7 @@ from pipeline.checkpoint import Checkpoints, Learner
 from pipeline.engine import first_bad, fit, train_to_end
 from pipeline.errors import UserError
 from pipeline.keys import Key
+from pipeline.monitor import Course
 from pipeline.stopping import StoppedError, listening
 
 STEPS, KEY = 200, Key({"for": "a test"})
@@ -62,8 +63,7 @@ def train(hook: Callable[[int], Tensor | None]) -> tuple[dict[str, Tensor], list
         losses,
         lambda step: [f"a{step}", f"b{step}"],
         names=("loss", "mean"),
-        steps=STEPS,
-        what="x: train",
+        course=Course("x: train", STEPS, images=4, epoch=None, tensorboard=False),
     )
     saved.clear()
     return network.state_dict(), rows

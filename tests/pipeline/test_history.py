@@ -1,14 +1,8 @@
-"""Training curves as tables and as DVCLive's files."""
+"""Training curves as tables: one row a step, whatever was measured of it."""
 
-import builtins
-import csv
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from pipeline.curves import Curves
-from pipeline.history import write_history
+from pipeline.history import has, last_values, log, means_and_last, write_history
 
 
 def test_rows_with_different_keys(tmp_path: Path) -> None:
@@ -24,52 +18,31 @@ def test_no_rows(tmp_path: Path) -> None:
     assert (tmp_path / "history.csv").read_bytes() == b"\n"
 
 
-def fill(folder: Path) -> Curves:
-    with Curves(folder, []) as curves:
-        curves.log(1, loss=2.0)
-        curves.log(2, loss=1.0)
-        curves.log(2, val_miou=30.0)
-        curves.log(3, loss=0.5)
-    return curves
+def logged() -> list[dict[str, float]]:
+    rows: list[dict[str, float]] = []
+    log(rows, 1, loss=2.0)
+    log(rows, 2, loss=1.0)
+    log(rows, 2, val_miou=30.0)
+    log(rows, 3)
+    log(rows, 4, loss=0.5)
+    return rows
 
 
-def test_calls_for_one_step_share_a_row(tmp_path: Path) -> None:
-    curves = fill(tmp_path)
-    with (tmp_path / "history.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(r["step"], r["loss"], r["val_miou"]) for r in rows] == [
-        ("1", "2", ""),
-        ("2", "1", "30"),
-        ("3", "0.5", ""),
+def test_calls_for_one_step_share_a_row() -> None:
+    rows = logged()
+    assert rows == [
+        {"step": 1, "loss": 2.0},
+        {"step": 2, "loss": 1.0, "val_miou": 30.0},
+        {"step": 4, "loss": 0.5},
     ]
-    assert curves.last() == {"step": 3, "loss": 0.5, "val_miou": 30.0}
+    assert last_values(rows) == {"step": 4, "loss": 0.5, "val_miou": 30.0}
+    assert has(rows[:2], 2, "val_miou")
+    assert not has(rows[:2], 1, "loss")
+    assert not has(rows, 4, "val_miou")
+    assert not has([], 0, "loss")
 
 
-def test_dvclive_gets_the_same_points(tmp_path: Path) -> None:
-    pytest.importorskip("dvclive")
-    fill(tmp_path)
-    folder = tmp_path / "live" / "plots" / "metrics"
-    assert (folder / "loss.tsv").read_text() == "step\tloss\n1\t2.0\n2\t1.0\n3\t0.5\n"
-    assert (folder / "val_miou.tsv").read_text() == "step\tval_miou\n2\t30.0\n"
-    assert not (tmp_path / "live" / "dvc.yaml").exists()
-    assert not list(tmp_path.rglob("*.html"))
-
-
-def test_without_dvclive_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("dvclive"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    fill(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
-
-
-def test_a_broken_run_leaves_no_table(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="broken"), Curves(tmp_path, []) as curves:
-        curves.log(1, loss=1.0)
-        raise ValueError("broken")
-    assert not (tmp_path / "history.csv").exists()
+def test_losses_are_means_and_scores_the_last() -> None:
+    rows = [*logged(), {"step": 5, "val_miou": 40.0}]
+    assert means_and_last(rows) == {"loss": 3.5 / 3, "val_miou": 40.0}
+    assert means_and_last([]) == {}

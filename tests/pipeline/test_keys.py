@@ -13,7 +13,12 @@ def test_the_key_follows_params_files_and_parts_but_not_processes(tmp_path: Path
     file.write_text("1")
     key = key_of(small_params(), [file], plan="plan").digits
     assert key == key_of(small_params(), [file], plan="plan").digits
-    for same_work in ({"engine.processes": 2}, {"engine.workers": 3}, {"report.rows": 7}):
+    for same_work in (
+        {"engine.processes": 2},
+        {"engine.workers": 3},
+        {"engine.tensorboard": True},
+        {"report.rows": 7},
+    ):
         assert key == key_of(small_params(**same_work), [file], plan="plan").digits
     others = {
         key_of(small_params(**{"train.crop": 16}), [file], plan="plan").digits,

@@ -134,6 +134,20 @@ def test_confidence_may_be_used_where_it_is_written(tmp_path: Path) -> None:
     assert load_params(written(tmp_path, **changes)).variants == ["dual+confidence"]
 
 
+def test_tensorboard_is_asked_for_before_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, **{"engine.tensorboard": True})
+    assert load_params(path).engine.tensorboard
+    monkeypatch.setattr("pipeline.params.find_spec", lambda _: None)
+    said = complaint(path)
+    assert (
+        "engine.tensorboard: should be false until `pip install tensorboard` has run, not True"
+        in said
+    )
+    assert load_params(written(tmp_path)).engine.tensorboard is False
+
+
 def test_an_unknown_key_and_a_missing_one(tmp_path: Path) -> None:
     values = raw_values()
     values["train"]["epoch"] = values["train"].pop("epochs")

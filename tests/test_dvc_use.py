@@ -1,0 +1,199 @@
+"""DVC as its users know it: the commands of docs/dvc.md, through the real dvc.
+
+The page's commands are taken from it, section by section, and run in a copy of a small repository.
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.repository import ENV, run, stages_run
+from tests.settings import ROOT
+
+PAGE = (ROOT / "docs" / "dvc.md").read_text(encoding="utf-8")
+SCREEN = 100  # characters
+LOSS = Path("live/train-dual-0/plots/metrics/loss.tsv")
+
+pytestmark = pytest.mark.slow
+
+
+def commands(section: str) -> list[str]:
+    """The command lines of a section of the page, without what stands behind #."""
+    _, found, text = PAGE.partition(f"\n## {section}\n")
+    assert found, section
+    lines = re.findall(r"^    ((?:dvc|git) .*?)(?:\s+#.*)?$", text.split("\n## ")[0], re.MULTILINE)
+    assert lines
+    return lines
+
+
+def shell(line: str, cwd: Path) -> str:
+    return run("bash", "-c", line, cwd=cwd)
+
+
+def change(folder: Path, key: str, value: str) -> None:
+    """Another value for a key of one line in params.yaml."""
+    path = folder / "params.yaml"
+    text, count = re.subn(rf"(?m)^(\s*{key}:) \S+", rf"\1 {value}", path.read_text("utf-8"))
+    assert count == 1, key
+    path.write_text(text, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def mine(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository that these tests may change, with room beside it."""
+    return Path(shutil.copytree(clone, tmp_path_factory.mktemp("use") / "first", symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def second(mine: Path) -> Path:
+    """A clone on which `dvc pull` ran, as the page has it."""
+    for line in [*commands("A remote"), *commands("Push")]:
+        shell(line, mine)
+    for line in commands("Pull"):
+        there = mine.parent if line.startswith("git clone") else mine.parent / "second"
+        shell(line.replace("ADDRESS", str(mine)), there)
+    return mine.parent / "second"
+
+
+def test_a_second_clone_pulls_everything_and_has_nothing_to_run(mine: Path, second: Path) -> None:
+    assert stages_run(run("dvc", "repro", cwd=second)) == []
+    assert "up to date" in run("dvc", "status", cwd=second)
+    for name in ("data/models/dual/0/network.safetensors", "report/index.html"):
+        assert (second / name).read_bytes() == (mine / name).read_bytes()
+
+
+def test_one_output_can_be_pulled_alone(mine: Path, second: Path, tmp_path: Path) -> None:
+    run("git", "clone", "-q", str(mine), "third", cwd=tmp_path)
+    (line,) = commands("One output alone")
+    third = tmp_path / "third"
+    run("dvc", "remote", "add", "--local", "-f", "storage", str(mine.parent / "storage"), cwd=third)
+    shell(line, third)
+    assert [path.name for path in (third / "data").iterdir()] == ["models"]
+    network = third / "data/models/dual/0/network.safetensors"
+    assert network.read_bytes() == (second / network.relative_to(third)).read_bytes()
+
+
+def test_a_sweep_is_queued_run_and_fits_a_screen(mine: Path) -> None:
+    queue, start, *_ = commands("A sweep")
+    queued = re.findall(r"Queued experiment '([^']+)'", shell(queue, mine))
+    assert len(queued) == 4  # one for each neck_n
+    run("dvc", "queue", "remove", *queued[:2], cwd=mine)  # two are enough to see them run
+    shell(start, mine)
+    deadline = time.monotonic() + 300
+    while run("dvc", "queue", "status", cwd=mine).count("Success") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(2)
+    (show,) = commands("What is worth a column")
+    table = shell(show, mine)
+    lines = table.splitlines()
+    assert max(len(line) for line in lines) <= SCREEN, table
+    assert "neck_n" in table
+    assert all(name in table for name in queued[2:])
+
+
+def test_what_a_commit_changed_is_the_difference_of_its_metrics(mine: Path) -> None:
+    """The page's commands: an experiment becomes a commit, and is compared with the one before."""
+    before = json.loads((mine / "results/dual/metrics.json").read_text("utf-8"))
+    name = run("dvc", "exp", "list", "--name-only", cwd=mine).split()[0]
+    lines = commands("From one commit to the next")
+    for line in lines[:-1]:
+        shell(line.replace("NAME", name), mine)
+    shown = json.loads(shell(f"{lines[-1]} --all --json", mine))
+    after = json.loads((mine / "results/dual/metrics.json").read_text("utf-8"))
+    said = shown["results/dual/metrics.json"]
+    assert {key: value["old"] for key, value in said.items()} == before
+    assert {key: value["new"] for key, value in said.items()} == after
+
+
+@pytest.fixture
+def restored(mine: Path) -> Iterator[Path]:
+    """The repository, taken back to its last commit afterwards."""
+    yield mine
+    run("git", "checkout", "-q", ".", cwd=mine)
+    run("dvc", "checkout", "-q", cwd=mine)
+
+
+def test_tensorboard_is_no_reason_to_run_anything(restored: Path) -> None:
+    change(restored, "tensorboard", "true")
+    assert "up to date" in run("dvc", "status", cwd=restored)
+
+
+def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(restored: Path) -> None:
+    """`dvc plots` beside `dvc repro`, which is stopped half-way and called again."""
+    set_steps(restored, 400)
+    change(restored, "tensorboard", "true")
+    repro = ["dvc", "repro", "train@dual-0"]
+    with (restored.parent / "log").open("w+", encoding="utf-8") as log:
+        training = subprocess.Popen(
+            repro, cwd=restored, env=ENV, stdout=log, stderr=log, start_new_session=True
+        )
+        wait_for_rows(restored / LOSS, 2, training)
+        drawn = json.loads(run("dvc", "plots", "show", "--json", cwd=restored))
+        assert training.poll() is None  # all of that was while it ran
+        assert not drawn.get("errors")
+        (plot,) = drawn["data"][LOSS.as_posix()]
+        assert len(plot["content"]["data"]["values"]) >= 2
+        assert run("git", "status", "--short", cwd=restored) == " M params.yaml\n"
+        os.killpg(training.pid, signal.SIGINT)  # as a terminal does with Ctrl-C
+        training.wait(60)
+        before = len(rows_of(restored / LOSS))
+        assert before < 100
+        output = run(*repro, cwd=restored)
+    assert "train-dual-0: goes on after step" in output
+    assert re.search(r"^train: dual seed 0: step 400/400, loss .*, 0:00 left", output, re.MULTILINE)
+    assert "\r" not in output
+    assert "\x1b" not in output
+    with (restored / "data/models/dual/0/history.csv").open(encoding="utf-8") as file:
+        history = [(row["step"], float(row["loss"])) for row in csv.DictReader(file)]
+    shown = [(row["step"], float(row["loss"])) for row in rows_of(restored / LOSS)]
+    assert shown == [(step, pytest.approx(loss, rel=1e-5)) for step, loss in history]
+    assert len(shown) == 100
+    events = scalars(restored / "data/tensorboard/train-dual-0")
+    assert [(str(step), value) for step, value in events["loss"]] == [
+        (step, pytest.approx(loss, rel=1e-5)) for step, loss in history
+    ]
+    assert {"val_miou", "images_per_second", "learning_rate/new"} <= set(events)
+
+
+def set_steps(folder: Path, steps: int) -> None:
+    """Another number of steps for the networks that are compared."""
+    path = folder / "params.yaml"
+    text = path.read_text("utf-8")
+    before, train, after = text.partition("\ntrain:\n")
+    after, count = re.subn(r"(?m)^  iterations: \d+", f"  iterations: {steps}", after)
+    assert count == 1
+    path.write_text(before + train + after, "utf-8")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def wait_for_rows(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Until a training has drawn so many rows of its own: an earlier one's are taken away."""
+    path.unlink(missing_ok=True)
+    deadline = time.monotonic() + 200
+    while not path.exists() or len(rows_of(path)) < count:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard reads from event files."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    names = events.Tags()["scalars"]
+    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in names}
