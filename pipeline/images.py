@@ -99,12 +99,11 @@ def read_mask(
         UserError: the file is missing, is no indexed PNG, has not that size, or holds an index past
             the classes.
     """
-    with _opened(path, "a mask", data) as image:
-        image.load()
-    if image.mode not in ("P", "L") or image.format != "PNG":  # JPEG and GIF change indices
-        kind = f"a mask in mode {image.mode}" if image.format == "PNG" else f"a {image.format} file"
+    image = open_mask(path, data)
+    if image.mode not in ("P", "L"):
         raise UserError(
-            f"{path} is {kind}; masks are PNGs whose pixel values are class indices (mode P or L)"
+            f"{path} is a mask in mode {image.mode}; masks are PNGs whose pixel values are class "
+            "indices (mode P or L), or colours that colours.csv names"
         )
     _expect(path, image, size)
     # Pillow would resize a palette image by nearest colour; as L the indices stay what they are.
@@ -115,9 +114,24 @@ def read_mask(
         if highest >= classes:
             raise UserError(
                 f"{path} holds the class index {highest}, but there are only {classes} classes "
-                "(0 is background, 255 is ignored)"
+                "(0 is background, 255 is ignored); mend it, or add the class"
             )
     return mask
+
+
+def open_mask(path: Path, data: bytes | None = None) -> Image.Image:
+    """Open a mask in the mode it has; `data` is the file's content, where the caller has it.
+
+    Raises:
+        UserError: the file is missing or is no PNG; JPEG and GIF change pixels.
+    """
+    with _opened(path, "a mask", data) as image:
+        image.load()
+    if image.format != "PNG":
+        raise UserError(
+            f"{path} is a {image.format} file; masks are PNGs, as JPEG and GIF change pixels"
+        )
+    return image
 
 
 def read_file(path: Path, what: str) -> bytes:

@@ -1,6 +1,7 @@
 """COCO's instances as semantic masks: which object a pixel belongs to where several claim it."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,16 @@ class Picture(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """One annotation: contiguous class, area in pixels, crowd or not, compressed run lengths."""
+    """One annotation: contiguous class, area in pixels, crowd or not, compressed run lengths.
+
+    `layer`: a higher one lies on top of a lower; COCO knows none.
+    """
 
     label: int
     area: float
     crowd: bool
     runs: bytes
+    layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,11 @@ class Index:
     damaged: bool = False
 
 
-def read_index(path: Path, problems: Problems) -> Index:
+def read_index(path: Path, problems: Problems, folders: bool = False) -> Index:
     """Images and categories of an instances file.
 
-    A problem is: an entry lacks a key or has an impossible value, or an id stands twice.
+    `folders`: file names may name folders, too; these are left out of what is returned. A problem
+    is: an entry lacks a key or has an impossible value, or an id stands twice.
 
     Raises:
         UserError: the file is missing, damaged, or not an instances file.
@@ -62,13 +68,13 @@ def read_index(path: Path, problems: Problems) -> Index:
             if key == "images":
                 number = int(item["id"])
                 _refuse_double(number, pictures)
-                pictures[number] = _picture(item)
+                pictures[number] = _picture(item, folders)
             elif key == "categories":
                 number = int(item["id"])
                 _refuse_double(number, categories)
                 categories[number] = str(item["name"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            problems.add(f"{path}: entries of {key!r} are not COCO's", [_describe(item, error)])
+            problems.add(f"{path}: entries of {key!r} are not COCO's", [describe(item, error)])
             damaged = True
     if not damaged and not (pictures and categories):
         raise UserError(f"{path} names no images or no categories; it is no instances file")
@@ -97,9 +103,9 @@ def read_instances(path: Path, index: Index, problems: Problems) -> dict[int, li
                     continue
                 raise ValueError(f"its {'category' if picture else 'image'} is not in the file")
             runs = encode(item["segmentation"], picture.height, picture.width)
-            instance = Instance(label, _finite(item["area"]), bool(item["iscrowd"]), runs)
+            instance = Instance(label, finite(item["area"]), bool(item["iscrowd"]), runs)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            problems.add(f"{path}: annotations are not COCO's", [_describe(item, error)])
+            problems.add(f"{path}: annotations are not COCO's", [describe(item, error)])
             continue
         if runs:
             found.setdefault(item["image_id"], []).append(instance)
@@ -166,28 +172,40 @@ def unpack_counts(text: str) -> list[int]:
     return counts
 
 
-def _picture(item: Any) -> Picture:
+def _picture(item: Any, folders: bool) -> Picture:
     """One entry of `images`, with a file name that stays in its folder and a possible size."""
     name, width, height = item["file_name"], int(item["width"]), int(item["height"])
+    if folders and isinstance(name, str):
+        name = base_name(name)
     if not isinstance(name, str) or leads(name):
         raise ValueError(f"file_name {name!r} is no plain file name")
+    check_size(width, height)
+    return Picture(name, width, height)
+
+
+def base_name(name: str) -> str:
+    """The last part of a path of any system's: tools write where an image lay with them."""
+    return re.split(r"[/\\]", name)[-1]
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse what no image's size can be."""
     if min(width, height) < 1 or width * height > MOST_PIXELS:
         raise ValueError(f"{width}x{height} pixels")
-    return Picture(name, width, height)
 
 
 def _corners(corners: list[Any], height: int, width: int) -> list[float]:
     """One polygon as numbers x, y, x, y, ..., none of them a whole image away from the image."""
     if len(corners) % 2:
         raise ValueError("a polygon with an odd number of coordinates")
-    numbers = [_finite(corner) for corner in corners]
+    numbers = [finite(corner) for corner in corners]
     for values, side in ((numbers[::2], width), (numbers[1::2], height)):
         if min(values) < -side or max(values) > 2 * side:
             raise ValueError(f"a polygon far outside its image of {width}x{height} pixels")
     return numbers
 
 
-def _finite(value: Any) -> float:
+def finite(value: Any) -> float:
     """A number that is one."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{value!r:.40} is no number")
@@ -200,7 +218,7 @@ def _refuse_double(number: int, known: dict[int, Any]) -> None:
         raise ValueError("its id stands twice")
 
 
-def _describe(item: Any, error: Exception) -> str:
+def describe(item: Any, error: Exception) -> str:
     """An entry by its id, and what is wrong with it."""
     number = item.get("id", "without id") if isinstance(item, dict) else item
     reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -213,10 +231,11 @@ def rasterise(instances: Sequence[Instance], height: int, width: int) -> Bytes:
     There is no standard way to do so; this is the one chosen here. Crowd regions are painted
     first and as 255, for they are not outlined object by object and their class is not to be
     trusted at the pixel; every real object wins over them. Then come the objects from the largest
-    area to the smallest, so that the smaller lies on top. What nobody claims is background.
+    area to the smallest, so that the smaller lies on top, layer by layer where there are any. What
+    nobody claims is background.
     """
     mask_HW = np.zeros((height, width), dtype=np.uint8)
-    for instance in sorted(instances, key=lambda item: (not item.crowd, -item.area)):
+    for instance in sorted(instances, key=lambda item: (not item.crowd, item.layer, -item.area)):
         region_HW = rle.decode({"size": [height, width], "counts": instance.runs})
         mask_HW[region_HW != 0] = IGNORE if instance.crowd else instance.label
     return mask_HW

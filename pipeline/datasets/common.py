@@ -1,8 +1,10 @@
 """What the readers of real data sets share: lists of ids, pairs of image and mask, their checks."""
 
+import csv
 import hashlib
+import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +13,7 @@ import numpy as np
 
 from pipeline.datasets.problems import Problems, name_some
 from pipeline.errors import UserError
-from pipeline.images import Size, check_image, read_file, read_mask, tags_of_mask
+from pipeline.images import Bytes, Size, check_image, read_file, read_mask, tags_of_mask
 from pipeline.manifest import IGNORE, ROOT, ClassList, Row
 from pipeline.progress import track
 
@@ -20,13 +22,17 @@ IMAGES, MASKS = "images cannot be used", "masks cannot be used"
 
 @dataclass(frozen=True)
 class Entry:
-    """An image on its way into the manifest: `tags` count only where there is no mask."""
+    """An image on its way into the manifest: `tags` count only where there is no mask.
+
+    `source` is what messages name in place of a mask that was made here.
+    """
 
     id: str
     image: Path
     mask: Path | None
     split: str
     tags: tuple[int, ...] = ()
+    source: str = ""
 
 
 class Seen(NamedTuple):
@@ -67,6 +73,23 @@ def read_ids(path: Path) -> list[str]:
     return ids
 
 
+def read_table(path: Path, header: Sequence[str]) -> list[dict[str | None, str]]:
+    """The rows of a small CSV file, under None the cells beyond its columns.
+
+    Raises:
+        UserError: the file is missing, is no CSV, or has another header.
+    """
+    reader = csv.DictReader(io.StringIO("\n".join(read_lines(path))))
+    try:
+        if list(reader.fieldnames or []) != list(header):
+            raise UserError(
+                f"{path} must have the header {','.join(header)} and commas between its columns"
+            )
+        return list(reader)
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}, is no CSV ({error})") from None
+
+
 def look_at(path: Path) -> Seen:
     """Read an image once: check that it can be decoded, and begin the md5 of its row.
 
@@ -99,30 +122,42 @@ def make_rows(
             indices past the classes; also where a split that training needs stays empty.
     """
     problems = Problems() if problems is None else problems
-    rows = []
+    rows = [row for row, _ in look_at_all(entries, classes, folder, data_root, problems)]
+    if not problems:
+        with problems.gathered():
+            need_splits(rows)
+    problems.refuse(data_root)
+    return rows
+
+
+def look_at_all(
+    entries: Sequence[Entry],
+    classes: ClassList | None,
+    folder: Path,
+    data_root: Path,
+    problems: Problems,
+) -> Iterator[tuple[Row, Bytes | None]]:
+    """The rows of `make_rows` one by one, each with its mask (H, W) where it has a good one.
+
+    Images that cannot be read are left out; what is wrong is added to `problems`.
+    """
     for entry in track(entries, "check images and masks"):
-        seen, tags = None, entry.tags
+        seen, mask_HW = None, None
         try:
             seen = look_at(entry.image)
         except UserError as error:
             problems.say(IMAGES, error)
         try:
             if entry.mask is not None:
-                tags, seen = _look_at_mask(entry, seen, classes)
+                mask_HW, seen = _look_at_mask(entry, seen, classes)
         except UserError as error:
             problems.say(MASKS, error)
         if seen is not None:
             image = _relative(entry.image, folder, data_root)
             mask = "" if entry.mask is None else _relative(entry.mask, folder, data_root)
-            files = entry.id, image, mask
-            rows.append(
-                Row(*files, entry.split, tags, *seen.size, seen.digest.hexdigest(), seen.care)
-            )
-    if not problems:
-        with problems.gathered():
-            need_splits(rows)
-    problems.refuse(data_root)
-    return rows
+            tags = entry.tags if mask_HW is None else tags_of_mask(mask_HW)
+            files = entry.id, image, mask, entry.split
+            yield Row(*files, tags, *seen.size, seen.digest.hexdigest(), seen.care), mask_HW
 
 
 def need_splits(rows: Iterable[Row]) -> None:
@@ -143,23 +178,30 @@ def need_splits(rows: Iterable[Row]) -> None:
 
 def _look_at_mask(
     entry: Entry, seen: Seen | None, classes: ClassList | None
-) -> tuple[tuple[int, ...], Seen | None]:
-    """Tags from an entry's mask, once that fits its image; what was seen, with the mask's part."""
+) -> tuple[Bytes | None, Seen | None]:
+    """An entry's mask (H, W), once it fits its image; what was seen, with the mask's part."""
     assert entry.mask is not None
     data = read_file(entry.mask, "a mask")
     mask = read_mask(entry.mask, None if classes is None else len(classes), data=data)
     if seen is None:
-        return (), None
+        return None, None
     if mask.size != seen.size:
         raise UserError(
-            f"{entry.mask} is {mask.size[0]}x{mask.size[1]} pixels, but its image "
-            f"{entry.image.name} is {seen.size[0]}x{seen.size[1]}"
+            f"{entry.source or entry.mask} is {mask.width}x{mask.height} pixels, but its image "
+            f"{entry.image.name} is {seen.size[0]}x{seen.size[1]}{_lying(mask.size, seen)}"
         )
     seen.digest.update(data)
     mask_HW = np.asarray(mask)
     if mask_HW.min() == IGNORE:
         seen = seen._replace(care=(*seen.care, "with a mask of 255 alone"))
-    return tags_of_mask(mask_HW), seen
+    return mask_HW, seen
+
+
+def _lying(size: Size, seen: Seen) -> str:
+    """The way out where a mask fits the photograph as it was shot and not as it is shown."""
+    if size != seen.size[::-1] or "turned by EXIF" not in seen.care:
+        return ""
+    return " as its EXIF tag turns it: turn the mask as well"
 
 
 def _relative(path: Path, folder: Path, data_root: Path) -> str:

@@ -24,11 +24,12 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
     problems.add(f"{place} has names twice", [name for name in names if counts[name] > 1])
     problems.add(f"{place} has names that lead to another folder", map(ascii, filter(leads, names)))
     problems.add(
-        f"{place} has names with a line end or another control character, or that are no UTF-8",
+        f"{place} has names with a line end or another control character, or that are no UTF-8; "
+        "rename",
         [ascii(name) for name in names if any(map(is_unprinted, name)) and not leads(name)],
     )
     problems.add(
-        f"{place} has names that begin or end with a blank, which lists cannot hold",
+        f"{place} has names that begin or end with a blank, which lists cannot hold; rename",
         [
             ascii(name)
             for name in names
@@ -36,7 +37,8 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
         ],
     )
     problems.add(
-        f"{place} has names longer than {NAME_BYTES} bytes, too long for what stages add to them",
+        f"{place} has names longer than {NAME_BYTES} bytes, too long for what stages add to them; "
+        "rename",
         [
             f"{name[:40]}..."
             for name in names
@@ -45,7 +47,7 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
     )
     problems.add(
         f"{place} has names that differ only in case or in their Unicode form, which some file "
-        "systems take for one",
+        "systems take for one; rename",
         [ascii(name) for name in twins(names)],
     )
 

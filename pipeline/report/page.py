@@ -30,6 +30,7 @@ from pipeline.report.collect import (
     read_weak_curves,
 )
 from pipeline.report.compare import Counts
+from pipeline.report.drawing import FAMILIES, family_of
 from pipeline.report.exports import Table, write_tables
 from pipeline.report.figures import (
     confusion_chart,
@@ -39,16 +40,23 @@ from pipeline.report.figures import (
     weak_charts,
 )
 from pipeline.report.names import ENSEMBLE, scored_names, subject
-from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
+from pipeline.report.pictures import Grid, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
-from pipeline.report.template import render_page
+from pipeline.report.strips import legend
+from pipeline.report.template import Filters, render
 
 DATASETS = {
     "shapes": "the embedded scenes",
     "voc": "PASCAL VOC 2012",
     "coco": "COCO",
     "folder": "the user's own photographs",
+}
+FILTERS: Filters = {
+    "plain": tables.plain,
+    "clock": tables.clock,
+    "quality": tables.quality_name,
+    "tone": lambda name: family_of(name) if family_of(name) in FAMILIES else "",
 }
 
 
@@ -81,7 +89,7 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
         **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),
         "tables": made,
     }
-    page = render_page(values)
+    page = render("page.html.j2", values, FILTERS)
     write_tables(folder / "tables", list(made.values()))
     write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
     with whole_file(folder / "index.html") as part:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from pipeline.errors import need
-from pipeline.images import Bytes, palette_bytes, read_mask
-from pipeline.manifest import ClassList, Manifest, Row
+from pipeline.images import Bytes, read_mask
+from pipeline.manifest import Manifest, Row
 from pipeline.metrics import image_iou
 from pipeline.params import Params
 from pipeline.paths import PREDICTIONS, PROXY, SEEDS
@@ -17,7 +17,7 @@ from pipeline.plan import proxy_path
 from pipeline.progress import track
 from pipeline.report.names import DSRG_ROW, stage_of, subject
 from pipeline.report.sources import read_table, stale
-from pipeline.report.strips import Strip, StripBuilder
+from pipeline.report.strips import Strip, StripBuilder, spread_evenly
 
 COLUMNS = 6  # networks that fit beside each other; of more, the paper's are shown
 MAIN_COLUMNS = (DSRG_ROW, "weak", "mixed", "strong", "dual")
@@ -29,16 +29,6 @@ class Grid:
 
     strips: tuple[Strip, ...]
     indices: tuple[int, ...]
-
-
-def spread_evenly(count: int, rows: int) -> list[int]:
-    """Places of `rows` things spread evenly over `count`, all where there are fewer.
-
-    >>> spread_evenly(100, 4), spread_evenly(2, 4)
-    ([12, 37, 62, 87], [0, 1])
-    """
-    rows = min(rows, count)
-    return [(2 * place + 1) * count // (2 * rows) for place in range(rows)]
 
 
 def by_rank(count: int, each: int) -> dict[str, list[int]]:
@@ -172,14 +162,3 @@ def _image_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
 
 def _indices(path: Path) -> Bytes:
     return np.array(read_mask(path))
-
-
-def legend(classes: ClassList, indices: Iterable[int]) -> list[tuple[str, str]]:
-    """Name and CSS colour of every index in a grid; 255 is what has no label."""
-    colours = palette_bytes(classes)
-    entries = []
-    for index in sorted(set(indices)):
-        red, green, blue = colours[3 * index : 3 * index + 3]
-        name = classes.names[index] if index < len(classes) else "no label"
-        entries.append((name, f"rgb({red} {green} {blue})"))
-    return entries

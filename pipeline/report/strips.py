@@ -2,17 +2,19 @@
 
 import base64
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pipeline.images import Bytes, palette_bytes, read_image
+from pipeline.images import Bytes, colour_mask, palette_bytes, read_image
 from pipeline.manifest import ClassList, Row
 
 LONGEST = 320  # pixels of a picture's longer side on the page
 TINY = 128  # up to here photographs stay lossless, and are enlarged pixel by pixel
+OPACITY = 140  # of 255, of a mask over its photograph
 GAP = 6  # pixels between the pictures of a strip in one file
 
 
@@ -60,7 +62,7 @@ class StripBuilder:
         photograph = read_image(image)
         self.tiny = max(photograph.size) <= TINY
         photograph.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-        self.size = photograph.size
+        self.size, self.photograph = photograph.size, photograph
         self.pictures = [self._picture(photograph, f"image {row.id}", "image")]
 
     def add_mask(self, mask_HW: Bytes, caption: str, alt: str) -> None:
@@ -70,6 +72,14 @@ class StripBuilder:
         image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
         image.putpalette(palette_bytes(self.classes))
         self.pictures.append(self._picture(image, f"{alt}: {', '.join(names) or 'none'}", caption))
+
+    def add_overlay(self, mask_HW: Bytes, caption: str, alt: str) -> None:
+        """Add the photograph with the mask's objects laid over it, half seen through."""
+        image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
+        colours = Image.fromarray(colour_mask(np.asarray(image), self.classes))
+        weights = Image.fromarray(np.where(np.asarray(image) == 0, 0, OPACITY).astype(np.uint8))
+        laid = Image.composite(colours, self.photograph, weights)
+        self.pictures.append(self._picture(laid, alt, caption))
 
     def done(self) -> tuple[Strip, set[int]]:
         """The strip and the class indices its masks hold."""
@@ -81,3 +91,24 @@ class StripBuilder:
         kind = "jpeg" if image.mode == "RGB" and not self.tiny else "png"
         image.save(buffer, format=kind, quality=82, optimize=True)
         return Picture(buffer.getvalue(), kind, image.size, alt, caption, self.tiny)
+
+
+def spread_evenly(count: int, rows: int) -> list[int]:
+    """Places of `rows` things spread evenly over `count`, all where there are fewer.
+
+    >>> spread_evenly(100, 4), spread_evenly(2, 4)
+    ([12, 37, 62, 87], [0, 1])
+    """
+    rows = min(rows, count)
+    return [(2 * place + 1) * count // (2 * rows) for place in range(rows)]
+
+
+def legend(classes: ClassList, indices: Iterable[int]) -> list[tuple[str, str]]:
+    """Name and CSS colour of every index in a grid; 255 is what has no label."""
+    colours = palette_bytes(classes)
+    entries = []
+    for index in sorted(set(indices)):
+        red, green, blue = colours[3 * index : 3 * index + 3]
+        name = classes.names[index] if index < len(classes) else "no label"
+        entries.append((name, f"rgb({red} {green} {blue})"))
+    return entries

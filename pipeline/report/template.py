@@ -7,27 +7,30 @@ and swatches are full of them; without a source for pictures or fonts they can f
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.report import tables
-from pipeline.report.drawing import FAMILIES, family_of
-
 TEMPLATES = Path(__file__).parent
+Filters = Mapping[str, Callable[..., object]]
 
 
-def render_page(values: Mapping[str, object]) -> str:
-    """The page as HTML.
+def render(
+    name: str, values: Mapping[str, object], filters: Filters, folder: Path = TEMPLATES
+) -> str:
+    """A page as HTML, in the look of page.css.j2.
 
     Args:
-        values: what page.html.j2 and the files it includes name.
+        name: the template, which prints `policy` and `style` in its head.
+        values: what it and the files it includes name.
+        filters: what it makes of values, by name.
+        folder: where it lies; what it includes may lie beside this module, too.
     """
-    made = environment()
+    made = environment(filters, folder)
     style = f"\n{made.get_template('page.css.j2').render()}\n"
-    page = made.get_template("page.html.j2")
+    page = made.get_template(name)
     return page.render(values, policy=policy(style), style=Markup(style))  # noqa: S704 - a file of ours
 
 
@@ -49,19 +52,14 @@ def policy(style: str) -> str:
     return "; ".join(f"{name} {source}" for name, source in sources.items())
 
 
-def environment() -> Environment:
+def environment(filters: Filters, folder: Path = TEMPLATES) -> Environment:
     """The template engine: whatever a template prints is escaped, unknown names are errors."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
-        plain=tables.plain,
-        clock=tables.clock,
-        quality=tables.quality_name,
-        tone=lambda name: family_of(name) if family_of(name) in FAMILIES else "",
-    )
+    made.filters.update(filters)
     return made

@@ -13,6 +13,7 @@ from pipeline.manifest import read_manifest
 from pipeline.params_file import load_params
 from tests.bad_input.spoiling import Spoil
 from tests.bad_input.table import REFUSED, TAKEN
+from tests.exports import EXPORTS
 from tests.settings import ROOT, small_params
 from tests.trees import make_coco, make_folder, make_voc
 
@@ -45,6 +46,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_folder(root / "folder")
     make_voc(root / "voc", sbd=True)
     make_coco(root / "coco")
+    for kind, make in EXPORTS.items():
+        make(root / kind)
     (root / "params").mkdir()
     shutil.copy(ROOT / "params.yaml", root / "params")
     return root
@@ -55,7 +58,8 @@ def read(kind: str, root: Path, out: Path) -> str:
     if kind == "params":
         load_params(root / "params.yaml")
         return "read"
-    params = small_params(**{"dataset": kind, "data_root": str(root), "download.coco.strong": 4})
+    dataset = "folder" if kind in EXPORTS else kind
+    params = small_params(**{"dataset": dataset, "data_root": str(root), "download.coco.strong": 4})
     return ", ".join(f"{count} {what}" for what, count in download(params, out).items())
 
 
@@ -106,9 +110,11 @@ def test_every_message_belongs_to_a_case() -> None:
     assert len(cases) >= 60
 
 
-@pytest.mark.parametrize("kind", ["folder", "voc", "coco", "params"])
+@pytest.mark.parametrize("kind", ["folder", "voc", "coco", "params", *EXPORTS])
 def test_what_is_not_spoilt_is_read(kind: str, good: Path, tmp_path: Path) -> None:
-    counts = "6 strong, 8 weak, 1 val" if kind == "folder" else "4 strong, 8 weak, 3 val"
+    counts = (
+        "6 strong, 8 weak, 1 val" if kind in ("folder", *EXPORTS) else "4 strong, 8 weak, 3 val"
+    )
     said = read(kind, good / kind, tmp_path / "out")
     assert said == ("read" if kind == "params" else f"{counts}, 0 test")
 

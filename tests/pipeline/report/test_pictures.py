@@ -16,13 +16,11 @@ from pipeline.params import Params
 from pipeline.paths import DATASET, PREDICTIONS, PROXY, SEEDS
 from pipeline.report.pictures import (
     by_rank,
-    legend,
     proxy_grids,
     shown_columns,
-    spread_evenly,
     val_grid,
 )
-from pipeline.report.strips import GAP, LONGEST, Picture
+from pipeline.report.strips import GAP, LONGEST, Picture, legend, spread_evenly
 
 
 def open_picture(picture: Picture) -> Image.Image:

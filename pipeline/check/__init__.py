@@ -1,0 +1,1 @@
+"""A look at a folder of photographs before any work: counts, mistakes, advice, one page."""

@@ -1,0 +1,45 @@
+"""The page of a check: everything that was found, and samples to look at, in one file."""
+
+from pathlib import Path
+
+from pipeline.atomic import whole_file
+from pipeline.check.advice import Advice
+from pipeline.check.samples import show_samples
+from pipeline.check.summary import MENDS, class_lines, facts, next_command, sizes, verdict
+from pipeline.check.survey import Survey
+from pipeline.report.strips import legend
+from pipeline.report.template import render
+
+CASES = 100  # of a problem, on the page
+
+
+def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) -> None:
+    """Write `out/index.html`.
+
+    Args:
+        survey: what was found.
+        advice: what to warn of.
+        folder: where masks lie that were made from annotations.
+        out: is made where it is not there.
+    """
+    samples, used = show_samples(survey, folder)
+    values = {
+        "root": str(survey.root),
+        "kind": survey.kind,
+        "usable": survey.usable,
+        "verdict": verdict(survey),
+        "facts": facts(survey),
+        "problems": {
+            p: (cases[:CASES], len(cases) - CASES) for p, cases in survey.problems.items()
+        },
+        "mends": MENDS,
+        "advice": advice,
+        "lines": class_lines(survey),
+        "sizes": sizes(survey),
+        "samples": samples,
+        "legend": legend(survey.classes, used) if survey.classes else [],
+        "commands": next_command(survey),
+    }
+    with whole_file(out / "index.html") as part:
+        page = render("check.html.j2", values, {}, Path(__file__).parent)
+        part.write_text(page, "utf-8", errors="backslashreplace", newline="\n")

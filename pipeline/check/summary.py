@@ -1,0 +1,129 @@
+"""What was found as lines and tables, for the terminal and for the page."""
+
+import re
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.check.advice import Advice
+from pipeline.check.survey import KNOWN, TAGGED, VAL, Survey
+from pipeline.datasets.common import IMAGES, MASKS
+from pipeline.datasets.labelme import UNUSABLE
+from pipeline.datasets.problems import name_some
+from pipeline.manifest import IGNORE
+
+PLAIN = re.compile(r"[\w./~-]+", re.ASCII)
+SIZES = 5  # sizes named
+# Of problems whose cases say what is wrong, and not what to do.
+MENDS = {
+    IMAGES: "Copy it anew, convert it to JPEG or PNG, or take it out.",
+    MASKS: "Export it anew, or take it out.",
+    UNUSABLE: "Open it in LabelMe, mend and save it, or take it out.",
+}
+
+
+class ClassLine(NamedTuple):
+    """One class: images by what they have, and its share of all mask pixels in percent."""
+
+    name: str
+    colour: str
+    strong: int
+    val: int
+    weak: int
+    share: float
+
+
+def facts(survey: Survey) -> dict[str, int]:
+    """How many images there are of each kind."""
+    return {
+        "images": len(survey.rows) + len(survey.left_out),
+        "masks to train on": len(survey.of(KNOWN)),
+        "masks to validate on": len(survey.of(VAL)),
+        "tags only": len(survey.of(TAGGED)),
+        "not used": len(survey.left_out),
+        "classes": len(survey.classes) if survey.classes else 0,
+    }
+
+
+def class_lines(survey: Survey) -> list[ClassLine]:
+    """Every class, background first; pixels that are ignored count for none."""
+    if survey.classes is None:
+        return []
+    known = max(1, int(survey.pixels_256[:IGNORE].sum()))
+    return [
+        ClassLine(
+            name,
+            "rgb({} {} {})".format(*survey.classes.colours[index]),
+            survey.holding(KNOWN, index),
+            survey.holding(VAL, index),
+            survey.holding(TAGGED, index),
+            100 * int(survey.pixels_256[index]) / known,
+        )
+        for index, name in enumerate(survey.classes.names)
+    ]
+
+
+def sizes(survey: Survey) -> list[tuple[str, int]]:
+    """The most frequent sizes, and how many images have them; the rest in one entry."""
+    counts = Counter(f"{row.width}×{row.height}" for row in survey.rows)
+    frequent = counts.most_common(SIZES)
+    rest = counts.total() - sum(count for _, count in frequent)
+    return [*frequent, (f"{len(counts) - SIZES} other sizes", rest)] if rest else frequent
+
+
+def next_command(survey: Survey) -> list[str]:
+    """What to type next."""
+    root = str(survey.root)
+    if not survey.usable:
+        return [f"python -m stages.check {shlex.quote(root)}"]
+    value = root if PLAIN.fullmatch(root) else '"' + re.sub(r'(["\\])', r"\\\1", root) + '"'
+    setting = shlex.quote(f"data_root={value}")
+    return ["cp recipes/folder-cpu.yaml params.yaml", f"dvc exp run -S {setting}"]
+
+
+def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:
+    """Print it all in short; the page has it at length."""
+    console = Console(highlight=False)
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(text, style), soft_wrap=True)
+
+    say(f"{survey.root}: {survey.kind}")
+    say(", ".join(f"{count} {name}" for name, count in facts(survey).items()))
+    if survey.rows:
+        say("sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes(survey)))
+    if survey.classes:
+        console.print(_table(class_lines(survey)))
+    for finding, mend in advice:
+        say(f"warning: {finding} {mend}", "yellow")
+    for problem, cases in survey.problems.items():
+        named = f": {name_some(cases)}" if cases else ""
+        mend = f". {MENDS[problem]}" if problem in MENDS else ""
+        say(f"problem: {problem}{named}{mend}", "red")
+    say(verdict(survey), "bold")
+    say(f"open {page}")
+    say("next: " + " && ".join(next_command(survey)))
+
+
+def _table(lines: list[ClassLine]) -> Table:
+    """The classes; background is in no tags, so only its pixels are of use."""
+    table = Table("class", "train", "val", "tags only", "% of pixels")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for number, line in enumerate(lines):
+        counts = (line.strong, line.val, line.weak) if number else ("–",) * 3
+        table.add_row(Text(line.name), *map(str, counts), f"{line.share:.2f}")
+    return table
+
+
+def verdict(survey: Survey) -> str:
+    """The result in one sentence."""
+    if survey.usable:
+        return "This folder can be trained on."
+    count = len(survey.problems)
+    return f"This folder cannot be used yet, for {count} reason{'s' if count > 1 else ''}."

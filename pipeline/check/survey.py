@@ -1,0 +1,88 @@
+"""What a folder of photographs holds, counted in one pass over all of its files."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.datasets.common import look_at_all, need_splits
+from pipeline.datasets.folder import find, need_objects
+from pipeline.datasets.problems import Problems
+from pipeline.images import Bytes
+from pipeline.manifest import IGNORE, ClassList, Row
+
+KNOWN, VAL, TAGGED = "strong", "val", "weak"
+
+
+@dataclass
+class Survey:
+    """A folder as the pipeline would read it; `classes` is None where nobody can tell them.
+
+    `images` counts by split and class index the images that hold the class, `pixels_256` the pixels
+    of all masks by index; `blank` names masks without an object, `vague` those that are ignored by
+    half or more.
+    """
+
+    root: Path
+    kind: str
+    classes: ClassList | None
+    left_out: list[str]
+    rows: list[Row] = field(default_factory=list)
+    images: dict[str, Counter[int]] = field(default_factory=dict)
+    pixels_256: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    blank: list[str] = field(default_factory=list)
+    vague: list[str] = field(default_factory=list)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the pipeline would take it."""
+        return not self.problems
+
+    def of(self, split: str) -> list[Row]:
+        """The images of a split."""
+        return [row for row in self.rows if row.split == split]
+
+    def holding(self, split: str, index: int) -> int:
+        """How many images of a split hold a class."""
+        return self.images.get(split, Counter())[index]
+
+    def count(self, row: Row, mask_HW: Bytes | None) -> None:
+        """Count one image."""
+        self.rows.append(row)
+        self.images.setdefault(row.split, Counter()).update(row.tags)
+        if mask_HW is None:
+            return
+        counts_256 = np.bincount(mask_HW.ravel(), minlength=256)
+        self.pixels_256 += counts_256
+        if not row.tags:
+            self.blank.append(row.id)
+        if counts_256[IGNORE] * 2 >= mask_HW.size:
+            self.vague.append(row.id)
+
+
+def survey(root: Path, share: float, seed: int, folder: Path) -> Survey:
+    """Look at every file of a folder as stage download would, and go on where that would refuse.
+
+    Args:
+        root: the user's folder, in which nothing is written.
+        share: of the masked images, for validation where there is no val.txt.
+        seed: of that draw.
+        folder: gets masks/ with the masks that are not class indices yet.
+    """
+    problems = Problems()
+    found = find(folder, root, share, seed, problems)
+    known = found.annotations
+    made = Survey(root, known.kind, known.classes, found.left_out)
+    for row, mask_HW in look_at_all(found.entries, known.classes, folder, root, problems):
+        made.count(row, mask_HW)
+    if not problems:
+        with problems.gathered():
+            need_splits(made.rows)
+    if not problems:
+        with problems.gathered():
+            need_objects(made.rows, root)
+    made.problems = problems.found
+    return made

@@ -1,0 +1,38 @@
+"""Look a folder of photographs over before any work: counts, mistakes, advice, and a page."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.common import stage
+
+Folder = Annotated[Path, typer.Argument(help="The folder that holds images/, masks and tags.")]
+Out = Annotated[Path, typer.Option("--out", help="Where index.html goes.")]
+Share = Annotated[float, typer.Option("--val-share", help="As download.folder.val_share.")]
+Seed = Annotated[int, typer.Option("--seed", help="As seed in params.yaml.")]
+
+
+@stage
+def main(folder: Folder, out: Out = Path("check"), val_share: Share = 0.2, seed: Seed = 0) -> None:
+    """Tell everything that is wrong in one go; exit code 0 if the folder can be trained on.
+
+    Nothing is written into the folder. No stage of the pipeline needs this one.
+    """
+    from pipeline.check.advice import advise
+    from pipeline.check.page import write_page
+    from pipeline.check.summary import print_summary
+    from pipeline.check.survey import survey
+
+    with tempfile.TemporaryDirectory(prefix="check-") as made:
+        found = survey(folder.resolve(), val_share, seed, Path(made))
+        advice = advise(found)
+        write_page(found, advice, Path(made), out)
+    print_summary(found, advice, out / "index.html")
+    if not found.usable:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
