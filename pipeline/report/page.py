@@ -43,6 +43,7 @@ from pipeline.report.pictures import Grid, legend, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
 from pipeline.report.template import render_page
+from pipeline.report.viewer import WEAK_WORST, write_viewer
 
 DATASETS = {
     "shapes": "the embedded scenes",
@@ -53,7 +54,7 @@ DATASETS = {
 
 
 def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
-    """Write index.html, which holds everything it shows, tables/ and plots/.
+    """Write index.html, tables/ and plots/, and viewer/ where its pictures are many.
 
     Args:
         params: all of params.yaml; only what it names is shown.
@@ -80,6 +81,8 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
         **chart_values(params, manifest, counts, outcomes, trainings),
         **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),
         "tables": made,
+        "viewer": write_viewer(params, manifest, first.weak, folder),
+        "weak_worst": WEAK_WORST,
     }
     page = render_page(values)
     write_tables(folder / "tables", list(made.values()))

@@ -1,14 +1,19 @@
 """The page's template: everything printed is escaped, and a browser is told to trust nothing else.
 
-The page's content-security policy forbids scripts, forms and every request: pictures are data URIs,
-and of style sheets the page's own is known by its hash. Style attributes are allowed, for charts
-and swatches are full of them; without a source for pictures or fonts they can fetch nothing.
+The page's content-security policy forbids forms, every request and every script but one, the
+viewer's, which like the style sheet is known by its hash. Style attributes are allowed, for charts
+and swatches are full of them; they can fetch pictures at most, as the rest of the page.
+
+Pictures are data URIs. Where those of the viewer are too many for the page, they are files beside
+it, and 'self' admits them: in Chromium 150 it does so under http: and under file:, where it means
+any file of the machine. `file:` would not do under http:, and a path is no source under file:.
 """
 
 import base64
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,9 +22,10 @@ from pipeline.report import tables
 from pipeline.report.drawing import FAMILIES, family_of
 
 TEMPLATES = Path(__file__).parent
+SCRIPTS = ("sets", "colours", "thumbnails", "stage", "panel", "main")  # in this order
 
 
-def render_page(values: Mapping[str, object]) -> str:
+def render_page(values: Mapping[str, Any]) -> str:
     """The page as HTML.
 
     Args:
@@ -27,26 +33,48 @@ def render_page(values: Mapping[str, object]) -> str:
     """
     made = environment()
     style = f"\n{made.get_template('page.css.j2').render()}\n"
-    page = made.get_template("page.html.j2")
-    return page.render(values, policy=policy(style), style=Markup(style))  # noqa: S704 - a file of ours
+    script = whole_script()
+    return made.get_template("page.html.j2").render(
+        values,
+        policy=policy(style, script, files=not values["viewer"]["inline"]),
+        style=Markup(style),  # noqa: S704 - a file of ours
+        script=Markup(script),  # noqa: S704 - files of ours
+    )
 
 
-def policy(style: str) -> str:
-    """The content-security policy of a page whose one style element holds `style`.
+def whole_script() -> str:
+    """The viewer's script: its files in one function, so that no name of theirs is the page's."""
+    files = (TEMPLATES / "scripts" / f"{name}.js" for name in SCRIPTS)
+    parts = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return f'\n"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+def policy(style: str, script: str, *, files: bool) -> str:
+    """The content-security policy of a page with one style element and one script.
 
     Browsers that know no `style-src-elem` fall back to `style-src`.
+
+    Args:
+        style: what the style element holds.
+        script: what the script element holds.
+        files: whether pictures lie beside the page.
     """
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     sources = {
         "default-src": "'none'",
-        "img-src": "data:",
+        "script-src": digest(script),
+        "img-src": "data: 'self'" if files else "data:",
         "style-src": "'unsafe-inline'",
-        "style-src-elem": f"'sha256-{digest}'",
+        "style-src-elem": digest(style),
         "style-src-attr": "'unsafe-inline'",
         "base-uri": "'none'",
         "form-action": "'none'",
     }
     return "; ".join(f"{name} {source}" for name, source in sources.items())
+
+
+def digest(text: str) -> str:
+    """How a policy names the one script or style sheet it admits."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def environment() -> Environment:
@@ -58,6 +86,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     made.filters.update(
         plain=tables.plain,
         clock=tables.clock,
