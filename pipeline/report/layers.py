@@ -64,8 +64,8 @@ class LayerFiles:
             (self.folder / layer.folder).mkdir(parents=True)
         layer.places.append(place)
         small = max(image.size) <= TINY  # enlarged pixel by pixel, where colours bleed
-        saved = {"quality": 90, "subsampling": 0} if small else {"quality": 82}
-        image.save(layer.file(self.folder, place), **saved)
+        quality, subsampling = (90, 0) if small else (82, 2)
+        image.save(layer.file(self.folder, place), quality=quality, subsampling=subsampling)
 
 
 def weight(files: Iterable[LayerFiles]) -> int:

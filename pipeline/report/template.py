@@ -5,8 +5,9 @@ viewer's, which like the style sheet is known by its hash. Style attributes are 
 and swatches are full of them; they can fetch pictures at most, as the rest of the page.
 
 Pictures are data URIs. Where those of the viewer are too many for the page, they are files beside
-it, and 'self' admits them: in Chromium 150 it does so under http: and under file:, where it means
-any file of the machine. `file:` would not do under http:, and a path is no source under file:.
+it, and 'self' admits them, in Chromium 150 and Firefox 140 alike: under http: those of the page's
+own server, under file: any file of the machine. Of the other sources, `file:` does not do under
+http:, and a path is none under file:.
 """
 
 import base64

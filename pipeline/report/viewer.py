@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipeline.errors import need
 from pipeline.images import BORDER_COLOUR, Bytes, read_image
-from pipeline.manifest import ClassList, Manifest, Row
+from pipeline.manifest import Manifest, Row
 from pipeline.metrics import class_iou, confusion_matrix
 from pipeline.params import Params
 from pipeline.paths import PROXY
@@ -74,7 +74,8 @@ def write_viewer(
         forget(folder)
     return {
         "classes": list(manifest.classes.names),
-        "colours": class_colours(manifest.classes),
+        "colours": [as_hex(colour) for colour in manifest.classes.colours],
+        "no_label": as_hex(BORDER_COLOUR),
         "safe": [*SAFE, *PALER],
         "inline": inline,
         "sets": sets,
@@ -160,9 +161,13 @@ def chosen_weak(weak: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*worst, *spread]))
 
 
-def class_colours(classes: ClassList) -> list[str]:
-    """Colours of all classes, then that of 255, as #rrggbb."""
-    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in (*classes.colours, BORDER_COLOUR)]
+def as_hex(colour: tuple[int, int, int]) -> str:
+    """A colour as scripts and style sheets name it.
+
+    >>> as_hex((224, 224, 192))
+    '#e0e0c0'
+    """
+    return "#" + bytes(colour).hex()
 
 
 def _write_set(

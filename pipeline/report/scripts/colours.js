@@ -35,7 +35,7 @@ function paintFilter(svg, colours, shown) {
 /** The colour of every index: the data set's own, or safe ones dealt out to the classes present. */
 function coloursOf(data, present, safe) {
   const own = Array.from({ length: 256 }, (_, i) => data.colours[i] ?? "#808080");
-  own[NO_LABEL] = data.colours.at(-1);
+  own[NO_LABEL] = data.no_label;
   if (!safe) return own;
   const free = new Set(data.safe.keys());
   const objects = present.filter((index) => index !== 0 && index !== NO_LABEL);

@@ -42,7 +42,8 @@ function drawThumbnail(cell, place) {
   const [id, value] = [state.set.ids[image], valueOf(state, image)];
   const picture = node("img", { alt: "", decoding: "async", src: thumbnailOf(state.set, image) });
   picture.classList.toggle("tiny", state.set.tiny);
-  cell.append(picture, node("small", {}, [value === null ? id : shortNumber(value)]));
+  const ending = id.length > 10 ? `…${id.slice(-9)}` : id; // that is where ids differ
+  cell.append(picture, node("small", {}, [value === null ? ending : shortNumber(value)]));
   cell.title = id;
   cell.setAttribute("aria-label", value === null ? id : `${id}, ${shortNumber(value)}`);
 }
@@ -67,6 +68,7 @@ function draw() {
     stage.sides[number].mask.style.opacity = state.opacity;
     parts[`${name}-tag`].textContent = state[name];
   });
+  awaitPictures(stage, parts.gone);
   parts.stage.setAttribute("aria-label", `${set.ids[image]}: left ${state.left}, right ${state.right}`);
   parts.safe.setAttribute("aria-pressed", state.safe);
   parts.opacity.value = 100 * state.opacity;

@@ -2,6 +2,7 @@
 
 const MOST = 16; // times the whole image
 const STEP = 1.5;
+const PATIENCE = 100; // milliseconds
 
 function makeStage(parts) {
   const stage = { box: parts.stage, divider: parts.divider, zoom: 1, x: 0, y: 0, split: 0.5 };
@@ -31,6 +32,22 @@ function showSide(side, photograph, mask, tiny) {
   side.photograph.classList.toggle("tiny", tiny);
   side.mask.hidden = mask === null;
   if (mask !== null && side.mask.getAttribute("src") !== mask) side.mask.src = mask;
+}
+
+/** Hide a plane whose pictures take long, so that no mask is seen over another photograph. */
+function awaitPictures(stage, gone) {
+  for (const side of stage.sides) {
+    const { plane, photograph, mask } = side;
+    const late = setTimeout(() => (plane.style.visibility = "hidden"), PATIENCE);
+    const waiting = [photograph, mask].filter((image) => !image.hidden).map((i) => i.decode());
+    side.waiting = waiting;
+    Promise.allSettled(waiting).then((ends) => {
+      clearTimeout(late);
+      if (side.waiting !== waiting) return; // another image was chosen meanwhile
+      plane.style.visibility = "";
+      gone.hidden = ends.every((end) => end.status === "fulfilled");
+    });
+  }
 }
 
 function setImageSize(stage, size) {
