@@ -37,6 +37,7 @@ from pipeline.report.strips import TINY
 
 LONGEST = 512  # pixels of a picture's longer side: those of VOC, 500, stay as they are
 THUMBNAIL = 128  # pixels of a thumbnail's longer side: twice what it is shown at
+VAL_MOST = 5000  # val images shown, all of COCO's; of more a spread
 WEAK_WORST = 100  # weak images with the worst proxies, and
 WEAK_SPREAD = 200  # at equal distances in the weak list; COCO has 98,000
 # The most that pictures may add to the page itself: it can still be mailed, and opens at once.
@@ -116,7 +117,7 @@ class ImageSet:
 
 
 def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
-    """All val images with what every network of the first seed predicts.
+    """Val images, all or 5,000 spread evenly, with what every network of the first seed predicts.
 
     Raises:
         UserError: a prediction is missing or has another size than its image.
@@ -128,6 +129,7 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
         return {"truth": truth_HW} | {n: read_prediction(n, row.id, truth_HW) for n in names}
 
     rows = [row for row in manifest.of("val") if row.mask]
+    rows = [rows[place] for place in spread_evenly(len(rows), VAL_MOST)]
     files = LayerFiles(folder, "val")
     return _write_set(manifest, files, rows, masks, names, subject(params.variants))
 

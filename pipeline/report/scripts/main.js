@@ -87,6 +87,15 @@ function chooseSide(side, name) {
   if (state.sort === "gain" || state.sort === "sides") sortAgain(true);
 }
 
+/** Let the sides show two networks: between anything else there is no such difference. */
+function pickNetworks() {
+  const { scored, main } = state.set;
+  if (!scored.includes(state.right)) state.right = main;
+  if (scored.includes(state.left) && state.left !== state.right) return;
+  const others = scored.filter((name) => name !== state.right);
+  state.left = others.includes("strong") ? "strong" : others.at(-1);
+}
+
 function toggleClass(index) {
   const hidden = new Set(state.hidden);
   if (!hidden.delete(index)) hidden.add(index);
@@ -149,6 +158,7 @@ parts.sort.addEventListener("change", () => {
   // Differences are looked at from the greatest, scores from the lowest.
   const falling = ["gain", "sides", "all"].includes(parts.sort.value);
   Object.assign(state, { sort: parts.sort.value, falling });
+  if (["gain", "sides"].includes(state.sort)) pickNetworks();
   sortAgain();
 });
 parts.reverse.addEventListener("click", () => {

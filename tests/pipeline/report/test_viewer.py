@@ -16,6 +16,7 @@ from pipeline.params import Params
 from pipeline.paths import DATASET, PREDICTIONS, PROXY
 from pipeline.plan import proxy_path
 from pipeline.report import viewer
+from pipeline.report.page import write_report
 from pipeline.report.pictures import val_grid
 from pipeline.report.viewer import PALER, SAFE, chosen_weak, numbers, write_viewer
 
@@ -188,3 +189,25 @@ def test_paler_colours_are_the_same_hues() -> None:
     for safe, paler in zip(SAFE, PALER, strict=True):
         mixed = [round(0.4 * int(safe[at : at + 2], 16) + 0.6 * 255) for at in (1, 3, 5)]
         assert [int(paler[at : at + 2], 16) for at in (1, 3, 5)] == pytest.approx(mixed, abs=1)
+
+
+def words(page: str) -> str:
+    return " ".join(page[page.index('<section id="viewer">') :].split())
+
+
+def test_the_page_says_that_all_are_shown(page: str) -> None:
+    text = words(page)
+    assert "All 6 validation images with the masks of every network of seed 0" in text
+    assert "and all 5 weak images with their proxies." in text
+
+
+def test_the_page_says_how_many_are_shown(
+    params: Params, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer, "VAL_MOST", 4)
+    monkeypatch.setattr(viewer, "WEAK_WORST", 1)
+    monkeypatch.setattr(viewer, "WEAK_SPREAD", 2)
+    write_report(params, open_manifest(params), Path("report"))
+    text = words(Path("report/index.html").read_text("utf-8"))
+    assert "4 of the 6 validation images, at equal distances, with the masks" in text
+    assert "and 3 of the 5 weak images with their proxies: the" in text

@@ -166,6 +166,7 @@ def test_sorting_by_what_the_two_sides_differ_in(opened: Viewer) -> None:
     val = opened.data["sets"][0]
     names = val["scored"]
     opened.choose("sort", "gain")
+    assert opened.sides == ("strong", "dual")  # the truth has no score
     opened.all("input[name=viewer-left][value=weak]")[0].click()
     weak, dual = names.index("weak"), names.index("dual")
     gains = sorted((v[dual] - v[weak] for v in val["iou"]), reverse=True)
