@@ -8,7 +8,7 @@ from stages.common import ParamsFile, read_params, stage
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
-    """One self-contained page: comparison, curves, per-class IoU, pictures, proxies, record."""
+    """One page: comparison, curves, per-class IoU, a viewer, pictures, proxies, record."""
     params = read_params(params_file)
 
     from pipeline.atomic import whole_folder

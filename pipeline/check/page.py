@@ -41,5 +41,5 @@ def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) ->
         "commands": next_command(survey),
     }
     with whole_file(out / "index.html") as part:
-        page = render("check.html.j2", values, {}, Path(__file__).parent)
+        page = render("check.html.j2", values, {}, folder=Path(__file__).parent)
         part.write_text(page, "utf-8", errors="backslashreplace", newline="\n")

@@ -44,7 +44,8 @@ from pipeline.report.pictures import Grid, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
 from pipeline.report.strips import legend
-from pipeline.report.template import Filters, render
+from pipeline.report.template import Filters, render, whole_script
+from pipeline.report.viewer import WEAK_WORST, write_viewer
 
 DATASETS = {
     "shapes": "the embedded scenes",
@@ -61,7 +62,7 @@ FILTERS: Filters = {
 
 
 def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
-    """Write index.html, which holds everything it shows, tables/ and plots/.
+    """Write index.html, tables/ and plots/, and viewer/ where its pictures are many.
 
     Args:
         params: all of params.yaml; only what it names is shown.
@@ -81,15 +82,22 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     counts = counts_of(params, manifest, first)
     made = all_tables(params, manifest, counts, outcomes, trainings, plans)
     val = val_grid(params, manifest)
+    proxies = proxy_grids(params, manifest, first.weak)
+    viewer = write_viewer(params, manifest, first.weak, folder)
     values = {
         **page_values(params, manifest, counts, outcomes),
         "absent": absent_classes(manifest, first.strong),
         "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
         **chart_values(params, manifest, counts, outcomes, trainings),
-        **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),
+        **picture_values(manifest, val, proxies),
         "tables": made,
+        "viewer": viewer,
+        "shown": {"weak": 0, **{one["key"]: len(one["ids"]) for one in viewer["sets"]}},
+        "weak_worst": WEAK_WORST,
     }
-    page = render("page.html.j2", values, FILTERS)
+    page = render(
+        "page.html.j2", values, FILTERS, script=whole_script(), files=not viewer["inline"]
+    )
     write_tables(folder / "tables", list(made.values()))
     write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
     with whole_file(folder / "index.html") as part:

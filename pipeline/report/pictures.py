@@ -64,6 +64,35 @@ def prediction_path(name: str, image_id: str) -> Path:
     return need(PREDICTIONS / name / f"{image_id}.png", stage_of(name))
 
 
+def read_prediction(name: str, image_id: str, truth_HW: Bytes) -> Bytes:
+    """The mask one of the scored networks predicts.
+
+    Raises:
+        UserError: it is not there, or has another size than its image.
+    """
+    path = prediction_path(name, image_id)
+    mask_HW = read_indices(path)
+    if mask_HW.shape != truth_HW.shape:
+        raise stale(path, "has another size than its image", stage_of(name))
+    return mask_HW
+
+
+def read_seed_grids(manifest: Manifest) -> Bytes:
+    """The localisation seeds of all training images (N, h, w), in the order of `Manifest.train`.
+
+    Raises:
+        UserError: they are missing, damaged, or were made for another data set.
+    """
+    path = need(SEEDS / "seeds.npy", "seeds")
+    try:
+        seeds_Nhw: Bytes = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError):
+        raise stale(path, "is damaged", "seeds") from None
+    if len(seeds_Nhw) != len(manifest.train()):
+        raise stale(path, "was made for another data set", "seeds")
+    return seeds_Nhw
+
+
 def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
     """The val images that the report's subject predicts best, in the middle, worst (Fig. 7).
 
@@ -74,12 +103,9 @@ def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
     rows = [row for row in manifest.of("val") if row.mask]
     scores = []
     for row in track(rows, "report: rank val images"):
-        truth_HW = _indices(manifest.path(row.mask))
-        path = prediction_path(about, row.id)
-        mask_HW = _indices(path)
-        if mask_HW.shape != truth_HW.shape:
-            raise stale(path, "has another size than its image", stage_of(about))
-        scores.append(_image_iou(truth_HW, mask_HW, classes))
+        truth_HW = read_indices(manifest.path(row.mask))
+        mask_HW = read_prediction(about, row.id, truth_HW)
+        scores.append(score_image(truth_HW, mask_HW, classes))
     order = [rows[place] for place in np.argsort(scores, kind="stable")]
     names = shown_columns(params)
     return {
@@ -121,12 +147,12 @@ def _grid(made: Iterable[tuple[Strip, set[int]]]) -> Grid:
 
 
 def _val_strip(manifest: Manifest, names: Sequence[str], row: Row) -> tuple[Strip, set[int]]:
-    truth_HW = _indices(manifest.path(row.mask))
+    truth_HW = read_indices(manifest.path(row.mask))
     strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
     strip.add_mask(truth_HW, "truth", f"true mask of {row.id}")
     for name in names:
-        mask_HW = _indices(prediction_path(name, row.id))
-        score = f"{_image_iou(truth_HW, mask_HW, len(manifest.classes)):.0f}"
+        mask_HW = read_indices(prediction_path(name, row.id))
+        score = f"{score_image(truth_HW, mask_HW, len(manifest.classes)):.0f}"
         strip.add_mask(mask_HW, f"{name} {score}", f"prediction of {name} for {row.id}")
     return strip.done()
 
@@ -134,31 +160,27 @@ def _val_strip(manifest: Manifest, names: Sequence[str], row: Row) -> tuple[Stri
 def _proxy_strips(
     manifest: Manifest, names: Sequence[str], scores: Mapping[str, float]
 ) -> Iterable[tuple[Strip, set[int]]]:
-    path = need(SEEDS / "seeds.npy", "seeds")
-    try:
-        seeds_Nhw = np.load(path, mmap_mode="r")
-    except (ValueError, EOFError):
-        raise stale(path, "is damaged", "seeds") from None
+    seeds_Nhw = read_seed_grids(manifest)
     rows = manifest.train()
-    if len(seeds_Nhw) != len(rows):
-        raise stale(path, "was made for another data set", "seeds")
     wanted = set(names)
     places = {row.id: place for place, row in enumerate(rows) if row.id in wanted}
     for name in names:
         row, seeds_hw = rows[places[name]], np.array(seeds_Nhw[places[name]])
         strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
         if row.mask:
-            strip.add_mask(_indices(manifest.path(row.mask)), "truth", f"true mask of {name}")
+            strip.add_mask(read_indices(manifest.path(row.mask)), "truth", f"true mask of {name}")
         strip.add_mask(seeds_hw, "seeds", f"localisation seeds of {name}")
-        proxy_HW = _indices(need(proxy_path(name, PROXY), "proxy"))
+        proxy_HW = read_indices(need(proxy_path(name, PROXY), "proxy"))
         score = f" {scores[name]:.0f}" if name in scores else ""
         strip.add_mask(proxy_HW, f"proxy{score}", f"proxy mask of {name}")
         yield strip.done()
 
 
-def _image_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
+def score_image(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
+    """Mean IoU within one image, in percent."""
     return image_iou(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
 
 
-def _indices(path: Path) -> Bytes:
+def read_indices(path: Path) -> Bytes:
+    """A mask of class indices (H, W)."""
     return np.array(read_mask(path))

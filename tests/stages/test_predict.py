@@ -69,7 +69,7 @@ def test_wrong_things_are_one_message(place: Path, arguments: str, message: str)
 
 
 def test_nothing_slow_is_imported(place: Path) -> None:
-    """First result within three seconds: torch takes most of it, its compiler would take as much."""
+    """First result within three seconds: torch takes most, its compiler would take as much."""
     code = (
         "import sys, runpy\n"
         "sys.argv = ['predict', 'model.safetensors', 'photographs/a b.jpg', '--out', 'quick']\n"

@@ -1,0 +1,78 @@
+// Beside the picture: what each side shows, with its score, and the classes that are shown.
+
+function node(name, properties = {}, children = []) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** Offer texts in a select; `entries` are pairs of value and text. */
+function offer(select, entries, value) {
+  select.replaceChildren(...entries.map(([key, text]) => node("option", { value: key }, [text])));
+  select.value = value;
+}
+
+function shortNumber(value) {
+  return value === null ? "–" : value.toFixed(1);
+}
+
+/** One row a layer, with a radio button for either side. */
+function drawLayers(parts, state, choose) {
+  const rows = shownLayers(state.set).map((layer, number) => {
+    const picks = ["left", "right"].map((side) => {
+      const button = node("input", { type: "radio", name: `viewer-${side}`, value: layer.name });
+      button.setAttribute("aria-label", `${side}: ${layer.name}`);
+      button.checked = state[side] === layer.name;
+      button.disabled = layer.lacking.includes(state.image);
+      button.addEventListener("change", () => choose(side, layer.name));
+      return node("td", { className: "pick" }, [button]);
+    });
+    const held = HELD.includes(layer.name);
+    const value = held ? "" : shortNumber(iouOf(state.set, layer.name, state.image, state.chosenClass));
+    const name = node("td", { className: "text", title: layer.name }, [layer.name]);
+    if (number < 9) name.prepend(node("kbd", {}, [String(number + 1)]), " ");
+    return node("tr", {}, [...picks, name, node("td", {}, [value])]);
+  });
+  // A button that is pressed must not lose the focus to its own successor.
+  const focused = document.activeElement?.closest?.("[data-part=layers] input");
+  parts.layers.replaceChildren(...rows);
+  if (focused) {
+    const again = [...parts.layers.querySelectorAll("input")];
+    again.find((b) => b.name === focused.name && b.value === focused.value)?.focus();
+  }
+}
+
+function className(data, index) {
+  return data.classes[index] ?? "no label";
+}
+
+/** A button for each class in the image's masks: pressed where it is shown. */
+function drawClasses(parts, data, state, colours, toggle) {
+  const buttons = state.set.present[state.image].map((index) => {
+    const mark = node("i");
+    mark.style.background = colours[index];
+    const button = node("button", { type: "button" }, [mark, className(data, index)]);
+    button.dataset.index = index;
+    button.setAttribute("aria-pressed", !state.hidden.has(index));
+    button.addEventListener("click", () => toggle(index));
+    return button;
+  });
+  const focused = document.activeElement?.closest?.("[data-part=classes] button")?.dataset.index;
+  parts.classes.replaceChildren(...buttons);
+  buttons.find((button) => button.dataset.index === focused)?.focus();
+}
+
+function drawName(parts, data, state) {
+  const { set, image, order, left, right } = state;
+  const place = `${order.indexOf(image) + 1} of ${order.length}`;
+  const inside = set.tags[image].map((index) => className(data, index)).join(", ") || "no object";
+  parts.name.replaceChildren(
+    node("strong", {}, [set.ids[image]]),
+    node("small", {}, [`${place}: ${inside}`]),
+  );
+  const apart = left === right ? null : apartOf(set, left, right, image);
+  parts.apart.textContent =
+    apart === null ? "" : `${left} and ${right} differ in ${apart.toFixed(1)} % of the pixels.`;
+  const chosen = state.chosenClass;
+  parts.measure.textContent = chosen === null ? "IoU %" : `IoU of ${className(data, chosen)} %`;
+}

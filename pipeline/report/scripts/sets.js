@@ -1,0 +1,92 @@
+// The images to choose from, as viewer.py wrote them, and what they can be sorted by.
+
+const HELD = ["photograph", "thumbnail", "truth", "seeds"]; // layers that no score belongs to
+const NO_LABEL = 255;
+
+function readData() {
+  return JSON.parse(document.getElementById("viewer-data").textContent);
+}
+
+/** Layers a side can show; the thumbnail is none of them. */
+function shownLayers(set) {
+  return set.layers.filter((layer) => layer.name !== "thumbnail");
+}
+
+function findLayer(set, name) {
+  return set.layers.find((layer) => layer.name === name);
+}
+
+/** Address of an image's picture in a layer, or null where it has none. */
+function pictureOf(layer, image) {
+  if (layer.lacking.includes(image)) return null;
+  if (!layer.data) return `${layer.folder}${image}.${layer.end}`;
+  const kind = layer.end === "jpg" ? "jpeg" : layer.end;
+  return `data:image/${kind};base64,${layer.data[image]}`;
+}
+
+function thumbnailOf(set, image) {
+  return pictureOf(findLayer(set, "thumbnail") ?? findLayer(set, "photograph"), image);
+}
+
+/** IoU of a layer within an image in percent, of one class where it is given; null for none. */
+function iouOf(set, name, image, chosenClass) {
+  const place = set.scored.indexOf(name);
+  if (place < 0) return null;
+  if (chosenClass === null) return set.iou[image][place];
+  const values = set.by_class[image][place];
+  return values[set.present[image].indexOf(chosenClass)] ?? null;
+}
+
+/** Share of pixels in percent in which two scored layers differ; null where one is not scored. */
+function apartOf(set, first, second, image) {
+  const wanted = [first, second].map((name) => set.scored.indexOf(name)).sort((a, b) => a - b);
+  const pair = set.pairs.findIndex(([a, b]) => a === wanted[0] && b === wanted[1]);
+  return pair < 0 ? null : set.apart[image][pair];
+}
+
+function meanApart(set, image) {
+  const values = set.apart[image];
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Keys and names of everything a set can be sorted by. */
+function sortings(set) {
+  const known = set.iou.some((values) => values[0] !== null);
+  const made = known ? set.scored.map((name) => [`iou:${name}`, `IoU of ${name}`]) : [];
+  if (set.pairs.length) {
+    made.push(["gain", "IoU, right minus left"]);
+    made.push(["sides", "disagreement, left and right"]);
+    made.push(["all", "disagreement of all networks"]);
+  }
+  return [...made, ["id", "name"]];
+}
+
+/** What an image is sorted by: a number, null where there is none. */
+function valueOf(state, image) {
+  const { set, sort, left, right, chosenClass } = state;
+  if (sort.startsWith("iou:")) return iouOf(set, sort.slice(4), image, chosenClass);
+  if (sort === "sides") return apartOf(set, left, right, image);
+  if (sort === "all") return meanApart(set, image);
+  if (sort !== "gain") return null;
+  const [a, b] = [right, left].map((name) => iouOf(set, name, image, chosenClass));
+  return a === null || b === null ? null : a - b;
+}
+
+/** Numbers of the images to show, in order; those without a value come last either way. */
+function ordered(state) {
+  const { set, chosenClass, sort, falling } = state;
+  const images = [...set.ids.keys()].filter(
+    (image) => chosenClass === null || set.present[image].includes(chosenClass),
+  );
+  const sign = falling ? -1 : 1;
+  if (sort === "id") {
+    const compare = new Intl.Collator("en", { numeric: true }).compare;
+    return images.sort((a, b) => sign * compare(set.ids[a], set.ids[b]));
+  }
+  const values = new Map(images.map((image) => [image, valueOf(state, image)]));
+  return images.sort((a, b) => {
+    const [x, y] = [values.get(a), values.get(b)];
+    if (x === null || y === null) return (x === null) - (y === null) || a - b;
+    return sign * (x - y) || a - b;
+  });
+}

@@ -1,0 +1,236 @@
+"""What the page's viewer shows: pictures a browser lays over each other, and their numbers.
+
+Masks are grey PNGs whose value is the class index. The browser colours them (scripts/colours.js),
+so classes and palettes change without another picture, and no script has to read a pixel.
+Shape legend: C classes, H W image, h w grid of the seeds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pipeline.errors import need
+from pipeline.images import BORDER_COLOUR, Bytes, read_image
+from pipeline.manifest import Manifest, Row
+from pipeline.metrics import class_iou, confusion_matrix
+from pipeline.params import Params
+from pipeline.paths import PROXY
+from pipeline.plan import proxy_path
+from pipeline.progress import track
+from pipeline.report.layers import LayerFiles, forget, weight
+from pipeline.report.names import DSRG_ROW, subject
+from pipeline.report.pictures import (
+    proxy_scores,
+    read_indices,
+    read_prediction,
+    read_seed_grids,
+    score_image,
+    spread_evenly,
+)
+from pipeline.report.strips import TINY
+
+LONGEST = 512  # pixels of a picture's longer side: those of VOC, 500, stay as they are
+THUMBNAIL = 128  # pixels of a thumbnail's longer side: twice what it is shown at
+VAL_MOST = 5000  # val images shown, all of COCO's; of more a spread
+WEAK_WORST = 100  # weak images with the worst proxies, and
+WEAK_SPREAD = 200  # at equal distances in the weak list; COCO has 98,000
+# The most that pictures may add to the page itself: it can still be mailed, and opens at once.
+# More go beside it, and the browser loads those that are looked at.
+INLINE = 8_000_000
+
+Masks = dict[str, Bytes]
+# For people who cannot tell red from green or blue from yellow: Okabe and Ito's seven hues (2008),
+# in the order in which they are dealt out to the classes of an image, then the same paler.
+SAFE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+PALER = ("#f5d899", "#bbe1f6", "#99d8c7", "#f9f4b4", "#99c7e0", "#eebf99", "#ebc9dc")
+
+
+def write_viewer(
+    params: Params, manifest: Manifest, weak: Sequence[str], folder: Path
+) -> dict[str, Any]:
+    """Make the viewer's pictures, and keep them in the page where they are few.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set.
+        weak: ids of the weak images.
+        folder: where index.html goes; many pictures go into its folder viewer/.
+
+    Returns:
+        what the page's script reads, for JSON; `inline` tells whether it holds the pictures.
+
+    Raises:
+        UserError: a mask is missing or has another size than its image.
+    """
+    made = [val_set(params, manifest, folder), weak_set(manifest, weak, folder)]
+    inline = weight(chosen.files for chosen in made) <= INLINE
+    sets = [chosen.told(inline) for chosen in made if chosen.rows]
+    if inline:
+        forget(folder)
+    return {
+        "classes": list(manifest.classes.names),
+        "colours": [as_hex(colour) for colour in manifest.classes.colours],
+        "no_label": as_hex(BORDER_COLOUR),
+        "safe": [*SAFE, *PALER],
+        "inline": inline,
+        "sets": sets,
+    }
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images to choose from: their layers, and what was counted of each (`numbers`)."""
+
+    rows: Sequence[Row]
+    main: str  # the layer the set is about
+    scored: list[str]
+    tiny: bool
+    files: LayerFiles
+    sizes: list[tuple[int, int]]
+    counted: list[dict[str, Any]]
+
+    def told(self, inline: bool) -> dict[str, Any]:
+        """The set for the page's script, column by column."""
+        layers = [
+            layer.told(len(self.rows), self.files.folder, inline)
+            for layer in self.files.layers.values()
+        ]
+        columns = {key: [one[key] for one in self.counted] for key in self.counted[0]}
+        return {
+            "key": self.files.key,
+            "main": self.main,
+            "scored": self.scored,
+            "pairs": list(combinations(range(len(self.scored)), 2)),
+            "tiny": self.tiny,
+            "ids": [row.id for row in self.rows],
+            "tags": [row.tags for row in self.rows],
+            "sizes": self.sizes,
+            **columns,
+            "layers": layers,
+        }
+
+
+def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
+    """Val images, all or 5,000 spread evenly, with what every network of the first seed predicts.
+
+    Raises:
+        UserError: a prediction is missing or has another size than its image.
+    """
+    names = [DSRG_ROW, *params.variants]
+
+    def masks(row: Row) -> Masks:
+        truth_HW = read_indices(manifest.path(row.mask))
+        return {"truth": truth_HW} | {n: read_prediction(n, row.id, truth_HW) for n in names}
+
+    rows = [row for row in manifest.of("val") if row.mask]
+    rows = [rows[place] for place in spread_evenly(len(rows), VAL_MOST)]
+    files = LayerFiles(folder, "val")
+    return _write_set(manifest, files, rows, masks, names, subject(params.variants))
+
+
+def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
+    """Weak images with their seeds and proxies, and the true mask where it is known.
+
+    Raises:
+        UserError: the seeds or a proxy are missing.
+    """
+    seeds_Nhw, wanted = read_seed_grids(manifest), set(chosen_weak(weak))
+    places = {row.id: place for place, row in enumerate(manifest.train()) if row.id in wanted}
+
+    def masks(row: Row) -> Masks:
+        made = {"truth": read_indices(manifest.path(row.mask))} if row.mask else {}
+        proxy_HW = read_indices(need(proxy_path(row.id, PROXY), "proxy"))
+        grid = Image.fromarray(np.array(seeds_Nhw[places[row.id]]))
+        size = proxy_HW.shape[1], proxy_HW.shape[0]
+        seeds_HW = np.array(grid.resize(size, Image.Resampling.NEAREST))
+        return {**made, "seeds": seeds_HW, "proxy": proxy_HW}
+
+    rows = [row for row in manifest.train() if row.id in wanted]
+    return _write_set(manifest, LayerFiles(folder, "weak"), rows, masks, ["proxy"], "proxy")
+
+
+def chosen_weak(weak: Sequence[str]) -> list[str]:
+    """The weak images shown: those with the worst proxies, where it is known, and a spread."""
+    spread = [weak[place] for place in spread_evenly(len(weak), WEAK_SPREAD)]
+    scores = proxy_scores(set(weak))
+    worst = sorted(scores, key=lambda name: (scores[name], name))[:WEAK_WORST]
+    return list(dict.fromkeys([*worst, *spread]))
+
+
+def as_hex(colour: tuple[int, int, int]) -> str:
+    """A colour as scripts and style sheets name it.
+
+    >>> as_hex((224, 224, 192))
+    '#e0e0c0'
+    """
+    return "#" + bytes(colour).hex()
+
+
+def _write_set(
+    manifest: Manifest,
+    files: LayerFiles,
+    rows: Sequence[Row],
+    read: Callable[[Row], Masks],
+    scored: list[str],
+    main: str,
+) -> ImageSet:
+    """Write the pictures of `rows`, and count."""
+    tiny = all(max(row.size) <= TINY for row in rows)
+    sizes, counted = [], []
+    for place, row in enumerate(track(rows, f"report: viewer, {files.key}", len(rows))):
+        photograph, masks = read_image(manifest.path(row.image)), read(row)
+        photograph.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+        sizes.append(photograph.size)
+        files.put("photograph", place, photograph)
+        for name, mask_HW in masks.items():
+            mask = Image.fromarray(mask_HW).resize(photograph.size, Image.Resampling.NEAREST)
+            files.put(name, place, mask)
+        if not tiny:
+            photograph.thumbnail((THUMBNAIL, THUMBNAIL))
+            files.put("thumbnail", place, photograph)
+        counted.append(numbers(masks, scored, len(manifest.classes)))
+    return ImageSet(rows, main, scored, tiny, files, sizes, counted)
+
+
+def numbers(masks: Masks, scored: Sequence[str], classes: int) -> dict[str, Any]:
+    """What is counted of one image.
+
+    Args:
+        masks: masks of one size by name, the true one among them where it is known.
+        scored: names of those that are held against the truth and against each other.
+        classes: number of classes C.
+
+    Returns:
+        `present`, every index in any mask; `iou`, the mean IoU of each scored mask within the
+        image, and `by_class`, its IoU of each index present, both in percent, None where there is
+        none; `apart`, the share of pixels in percent in which two of `scored` differ, by pair.
+    """
+    present = sorted(set().union(*(np.unique(mask_HW).tolist() for mask_HW in masks.values())))
+    iou: list[float | None] = [None] * len(scored)
+    by_class: list[list[float | None]] = [[] for _ in scored]
+    if "truth" in masks:
+        truth_HW = masks["truth"]
+        iou = [_short(score_image(truth_HW, masks[name], classes)) for name in scored]
+        by_class = [_by_class(truth_HW, masks[name], present, classes) for name in scored]
+    pairs = combinations(scored, 2)
+    apart = [_short(100 * float(np.mean(masks[a] != masks[b]))) for a, b in pairs]
+    return {"present": present, "iou": iou, "by_class": by_class, "apart": apart}
+
+
+def _by_class(
+    truth_HW: Bytes, mask_HW: Bytes, present: Sequence[int], classes: int
+) -> list[float | None]:
+    counts = confusion_matrix(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
+    iou_C = class_iou(counts)
+    return [_short(iou_C[index]) if index < classes else None for index in present]
+
+
+def _short(value: float) -> float | None:
+    """A number as the page shows it; None for NaN."""
+    return round(float(value), 1) if np.isfinite(value) else None
