@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipeline.atomic import whole_file
 from pipeline.augment import MEAN, STD
+from pipeline.backbones import empty_backbone
 from pipeline.errors import UserError
-from pipeline.light_backbones import empty_backbone
 from pipeline.manifest import ClassList, make_classes
 from pipeline.network import DualBranchNet
 from pipeline.params import Block, Count, Positive
+from pipeline.registry import BACKBONES
 from pipeline.weights import misfit
 
 FORMAT = 1
@@ -73,7 +74,7 @@ class ModelInfo(Block):
 
     format: Literal[1]
     variant: str
-    backbone: Literal["vgg16", "resnet101", "squeezenet1_0", "vgg16_narrow"]
+    backbone: Annotated[str, AfterValidator(BACKBONES.check)]
     neck_n: Annotated[int, Field(ge=0, le=3)]
     width: Annotated[int, Field(gt=0, le=8192)]
     dilation: Annotated[int, Field(gt=0, le=1024)]

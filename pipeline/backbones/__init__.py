@@ -84,6 +84,19 @@ def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbon
     return backbone
 
 
+def empty_backbone(name: str) -> Backbone:
+    """A backbone whose every tensor will come from a file.
+
+    Importing torchvision takes as long as importing torch, and a prediction from the command line
+    would wait for it: a module's function `light` builds the same without, where it has one.
+    Training keeps `build`, for other constructors draw other random numbers, and so make other
+    networks of the same seed.
+    """
+    module = BACKBONES.load(name)
+    build = module.light if BACKBONES.defines(name, "light") else module.build
+    return Backbone(*build())
+
+
 def he_init(module: nn.Module) -> None:
     """He initialisation of one convolution, biases zero."""
     if isinstance(module, nn.Conv2d):

@@ -24,6 +24,22 @@ def build() -> tuple[nn.Module, Geometry]:
     return nn.Sequential(*layers), Geometry(512, 8, corner=False, saliency="17")
 
 
+def light() -> tuple[nn.Module, Geometry]:
+    """The same without torchvision, for tensors from a file (pipeline.backbones)."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for block, (width, depth) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))):
+        dilation = 2 if block == 4 else 1
+        for _ in range(depth):
+            layers += [
+                nn.Conv2d(channels, width, 3, padding=dilation, dilation=dilation),
+                nn.ReLU(inplace=True),
+            ]
+            channels = width
+        layers.append(nn.MaxPool2d(2, ceil_mode=True) if block < 3 else nn.Identity())
+    return nn.Sequential(*layers), Geometry(channels, 8, corner=False, saliency="17")
+
+
 def imagenet() -> str:
     """Address of the first of torchvision's ImageNet weights."""
     from torchvision.models import VGG16_Weights

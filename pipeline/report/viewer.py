@@ -31,9 +31,8 @@ from pipeline.report.pictures import (
     read_prediction,
     read_seed_grids,
     score_image,
-    spread_evenly,
 )
-from pipeline.report.strips import TINY
+from pipeline.report.strips import TINY, spread_evenly
 
 LONGEST = 512  # pixels of a picture's longer side: those of VOC, 500, stay as they are
 THUMBNAIL = 128  # pixels of a thumbnail's longer side: twice what it is shown at
