@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import UserError
 from pipeline.manifest import IGNORE, ClassList
+from pipeline.stopping import StoppedError
 
 Bytes = NDArray[np.uint8]
 Size = tuple[int, int]  # width, height
@@ -44,7 +45,9 @@ def read_image(path: Path, size: Size | None = None) -> Image.Image:
             ImageOps.exif_transpose(image, in_place=True)
             photograph = _to_rgb(image)
     except UserError as error:
-        raise error if size is None else UserError(f"{error}; {AGAIN}") from None
+        if size is None or isinstance(error, StoppedError):
+            raise
+        raise UserError(f"{error}; {AGAIN}") from None
     _expect(path, photograph, size)
     return photograph
 

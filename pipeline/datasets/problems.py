@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.stopping import StoppedError
 
 NAMED = 10  # so many cases of a problem are named, the rest is counted
 
@@ -37,7 +38,13 @@ class Problems:
             self.found.setdefault(problem, []).extend(texts)
 
     def say(self, problem: str, case: object) -> None:
-        """Add one case that is a sentence of its own, and stands on a line of its own."""
+        """Add one case that is a sentence of its own, and stands on a line of its own.
+
+        Raises:
+            StoppedError: that is the case: no fault of the data set's.
+        """
+        if isinstance(case, StoppedError):
+            raise case
         self.sentences.add(problem)
         self.add(problem, [case])
 
@@ -46,6 +53,8 @@ class Problems:
         """Keep what a block raises for later; what it would have given stays as it was."""
         try:
             yield
+        except StoppedError:
+            raise
         except UserError as error:
             self.found.setdefault(str(error), [])
 

@@ -59,7 +59,7 @@ def test_a_download_that_was_stopped_makes_no_mask_twice(kind: str, tmp_path: Pa
     run("stages.download", cwd=tmp_path / "whole")
     folder = tmp_path / "killed"
     before = 0
-    for sent in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[: 3 if kind == "coco" else 1]:
+    for sent in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT)[: 3 if kind == "coco" else 1]:
         before = max(before, stop_on_the_way(kind, folder, sent))
     (damaged,) = list(folder.glob("data/checkpoints/download-*/masks/*.png"))[:1]
     damaged.write_bytes(damaged.read_bytes()[:-9])
@@ -81,3 +81,24 @@ def test_masks_of_other_annotations_are_not_taken(tmp_path: Path) -> None:
     said = run("stages.download", cwd=tmp_path)
     assert "download: starts afresh, other than before: files in " in said
     assert "goes on" not in said
+
+
+def test_a_download_that_is_stopped_while_it_looks_at_images_leaves_at_once(tmp_path: Path) -> None:
+    """The stop comes as an error in the middle of an image, and must not be taken for its fault."""
+    make_coco(tmp_path / "root")
+    changes = {"dataset": "coco", "data_root": "root", "download.coco.strong": 4}
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(put(put(raw_values(), SMALL), changes), file)
+    process = subprocess.Popen(
+        [sys.executable, "-c", late("datasets.coco", "look_at", "download", 1.0)],
+        cwd=tmp_path, env=ENV, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (tmp_path / "data/.dataset.part").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    said = process.communicate()[1]
+    assert process.returncode == 143, said
+    assert time.monotonic() - asked < 6  # all fifteen images would take longer

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.datasets.problems import DataError, Problems
 from pipeline.errors import UserError
+from pipeline.stopping import StoppedError
 
 HERE = Path("here")
 
@@ -54,3 +55,12 @@ def test_all_cases_are_in_the_whole() -> None:
     problems.add("unknown", range(12))
     assert str(told(problems)).endswith("8, 9, and 2 more")
     assert told(problems).whole.endswith("8, 9, 10, 11")
+
+
+def test_a_stop_is_no_problem_of_the_data_set() -> None:
+    problems = Problems()
+    with pytest.raises(StoppedError), problems.gathered():
+        raise StoppedError(15)
+    with pytest.raises(StoppedError):
+        problems.say("images cannot be used", StoppedError(15))
+    assert not problems
