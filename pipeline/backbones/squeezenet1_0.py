@@ -1,6 +1,10 @@
-"""SqueezeNet 1.0 with torchvision's ImageNet weights: small enough for a CPU."""
+"""SqueezeNet 1.0 with torchvision's ImageNet weights: small enough for a CPU.
 
-from torch import nn
+Shape legend: B batch, K channels, h w grid.
+"""
+
+import torch
+from torch import Tensor, nn
 
 from pipeline.backbones import Geometry
 from pipeline.layers import Scale
