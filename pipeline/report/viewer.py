@@ -45,8 +45,8 @@ WEAK_SPREAD = 200  # at equal distances in the weak list; COCO has 98,000
 INLINE = 8_000_000
 
 Masks = dict[str, Bytes]
-# For people who cannot tell red from green or blue from yellow: Okabe and Ito's seven hues (2008),
-# in the order in which they are dealt out to the classes of an image, then the same paler.
+# For people with a colour weakness: Okabe and Ito's seven hues (2008), in the order in which they
+# are dealt out to the classes of an image, then the same paler.
 SAFE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 PALER = ("#f5d899", "#bbe1f6", "#99d8c7", "#f9f4b4", "#99c7e0", "#eebf99", "#ebc9dc")
 
