@@ -61,7 +61,7 @@ class LayerFiles:
             folder = f"{FOLDER}/{self.key}/{len(self.layers)}/"
             layer = Layer(name, folder, "jpg" if image.mode == "RGB" else "png")
             self.layers[name] = layer
-            (self.folder / layer.folder).mkdir(parents=True)
+            (self.folder / layer.folder).mkdir(parents=True, exist_ok=True)
         layer.places.append(place)
         small = max(image.size) <= TINY  # enlarged pixel by pixel, where colours bleed
         quality, subsampling = (90, 0) if small else (82, 2)

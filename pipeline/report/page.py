@@ -82,19 +82,18 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     counts = counts_of(params, manifest, first)
     made = all_tables(params, manifest, counts, outcomes, trainings, plans)
     val = val_grid(params, manifest)
-    proxies = proxy_grids(params, manifest, first.weak)
-    viewer = write_viewer(params, manifest, first.weak, folder)
     values = {
         **page_values(params, manifest, counts, outcomes),
         "absent": absent_classes(manifest, first.strong),
         "hashes": {"strong": list_hash(first.strong), "weak": list_hash(first.weak)},
         **chart_values(params, manifest, counts, outcomes, trainings),
-        **picture_values(manifest, val, proxies),
+        **picture_values(manifest, val, proxy_grids(params, manifest, first.weak)),
         "tables": made,
-        "viewer": viewer,
-        "shown": {"weak": 0, **{one["key"]: len(one["ids"]) for one in viewer["sets"]}},
         "weak_worst": WEAK_WORST,
     }
+    viewer = write_viewer(params, manifest, first.weak, folder)
+    values["viewer"] = viewer
+    values["shown"] = {"weak": 0, **{one["key"]: len(one["ids"]) for one in viewer["sets"]}}
     page = render(
         "page.html.j2", values, FILTERS, script=whole_script(), files=not viewer["inline"]
     )

@@ -181,6 +181,6 @@ def score_image(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
     return image_iou(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
 
 
-def read_indices(path: Path) -> Bytes:
-    """A mask of class indices (H, W)."""
-    return np.array(read_mask(path))
+def read_indices(path: Path, size: tuple[int, int] | None = None) -> Bytes:
+    """A mask of class indices (H, W), of this width and height where they are given."""
+    return np.array(read_mask(path, size=size))

@@ -44,8 +44,8 @@ WEAK_SPREAD = 200  # at equal distances in the weak list; COCO has 98,000
 INLINE = 8_000_000
 
 Masks = dict[str, Bytes]
-# For people who cannot tell red from green or blue from yellow: Okabe and Ito's seven hues (2008),
-# in the order in which they are dealt out to the classes of an image, then the same paler.
+# For people with a colour weakness: Okabe and Ito's seven hues (2008), in the order in which they
+# are dealt out to the classes of an image, then the same paler.
 SAFE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 PALER = ("#f5d899", "#bbe1f6", "#99d8c7", "#f9f4b4", "#99c7e0", "#eebf99", "#ebc9dc")
 
@@ -137,18 +137,17 @@ def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
     """Weak images with their seeds and proxies, and the true mask where it is known.
 
     Raises:
-        UserError: the seeds or a proxy are missing.
+        UserError: the seeds or a proxy are missing, or a mask has another size than its image.
     """
     seeds_Nhw, wanted = read_seed_grids(manifest), set(chosen_weak(weak))
     places = {row.id: place for place, row in enumerate(manifest.train()) if row.id in wanted}
 
     def masks(row: Row) -> Masks:
-        made = {"truth": read_indices(manifest.path(row.mask))} if row.mask else {}
-        proxy_HW = read_indices(need(proxy_path(row.id, PROXY), "proxy"))
+        truth = {"truth": read_indices(manifest.path(row.mask), row.size)} if row.mask else {}
+        proxy_HW = read_indices(need(proxy_path(row.id, PROXY), "proxy"), row.size)
         grid = Image.fromarray(np.array(seeds_Nhw[places[row.id]]))
-        size = proxy_HW.shape[1], proxy_HW.shape[0]
-        seeds_HW = np.array(grid.resize(size, Image.Resampling.NEAREST))
-        return {**made, "seeds": seeds_HW, "proxy": proxy_HW}
+        seeds_HW = np.array(grid.resize(row.size, Image.Resampling.NEAREST))
+        return {**truth, "seeds": seeds_HW, "proxy": proxy_HW}
 
     rows = [row for row in manifest.train() if row.id in wanted]
     return _write_set(manifest, LayerFiles(folder, "weak"), rows, masks, ["proxy"], "proxy")

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,9 @@ def test_large_photographs_shrink_with_their_masks(
     for row in manifest.of("val"):
         with Image.open(manifest.path(row.image)) as image:
             image.resize((900, 600)).save(manifest.path(row.image))
-    text = (DATASET / "manifest.csv").read_text("utf-8").replace(",32,32,", ",900,600,")
-    (DATASET / "manifest.csv").write_text(text, "utf-8")
+    text = (DATASET / "manifest.csv").read_text("utf-8")
+    wider = re.sub(r"(,val,.*),32,32,", r"\1,900,600,", text)
+    (DATASET / "manifest.csv").write_text(wider, "utf-8")
     val = made(params, tmp_path)["sets"][0]
     assert not val["tiny"]
     sizes = {}
@@ -142,6 +144,14 @@ def test_prediction_of_another_size(params: Params, run: Path, tmp_path: Path) -
     path = PREDICTIONS / "weak" / f"{manifest.of('val')[0].id}.png"
     write_mask(path, np.zeros((5, 5), dtype=np.uint8), manifest.classes)
     with pytest.raises(UserError, match=r"has another size than its image: .*evaluate weak"):
+        made(params, tmp_path)
+
+
+def test_proxy_of_another_size(params: Params, run: Path, tmp_path: Path) -> None:
+    manifest = open_manifest(params)
+    path = proxy_path(manifest.of("weak")[0].id)
+    write_mask(path, np.zeros((5, 5), dtype=np.uint8), manifest.classes)
+    with pytest.raises(UserError, match=r"is 5x5 pixels, but 32x32 were expected"):
         made(params, tmp_path)
 
 
