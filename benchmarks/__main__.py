@@ -19,7 +19,7 @@ from pipeline.record import commit, device
 
 MODULES = (
     *("growing", "crf", "counting", "loading", "steps", "training", "recipes"),
-    *("starting", "growth", "memory", "share", "folders", "busy", "whole_run"),
+    *("starting", "predicting", "growth", "memory", "share", "folders", "busy", "whole_run"),
 )
 LATEST = Path("benchmarks/latest.json")
 

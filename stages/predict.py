@@ -49,13 +49,14 @@ def main(
     photographs = find_photographs(images, out)
     make_out(out)
 
-    from pipeline.device import use_tf32
+    from pipeline.device import pick_device, use_tf32
     from pipeline.inference import Options, read_scales
     from pipeline.predict import load_model
     from pipeline.predict_files import AREAS, predict_files
 
     options = Options(read_scales(scales), flip, window, stride)
-    use_tf32(allowed=False)
+    if pick_device().type == "cuda":
+        use_tf32(allowed=False)  # as stage evaluate runs by default
     outcome = predict_files(
         load_model(model),
         photographs,

@@ -16,6 +16,7 @@ from benchmarks import (
     limits,
     markdown,
     memory,
+    predicting,
     recipes,
     share,
     whole_run,
@@ -200,3 +201,12 @@ def test_the_page_shows_the_last_measurement() -> None:
     entries = json.loads(Path("benchmarks/latest.json").read_text("utf-8"))
     text = Path("docs/benchmarks.md").read_text("utf-8")
     assert markdown.table(entries) in text
+
+
+def test_predicting_is_measured_by_the_real_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicting, "IMAGES", 2)
+    monkeypatch.setattr(predicting, "ROUNDS", 1)
+    first, each = predicting.rows()
+    assert first.ours > 0.5  # torch alone takes longer to import
+    assert each.ours > 0
+    assert each.peer > 0

@@ -2,25 +2,34 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
+from typer.testing import CliRunner, Result
 
+from stages import export, predict
 from tests.models import write_small
 from tests.settings import ROOT
 
 
-def call(stage: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"stages.{stage}", *arguments],
-        cwd=cwd, text=True, capture_output=True, check=False,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "COLUMNS": "100"},
-    )  # fmt: skip
+def call(stage: Callable[..., None], *arguments: str) -> Result:
+    """The command, in this process: torch is here already."""
+    app = typer.Typer()
+    app.command()(stage)
+    return CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def place(files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(files)
+    return files
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
     write_small(folder)
     (folder / "photographs").mkdir()
@@ -33,8 +42,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_predict_does_what_it_can_and_tells_the_rest(place: Path) -> None:
     options = ["--scales", "0.5,1", "--flip", "--window", "32", "--probabilities"]
-    done = call("predict", "model.safetensors", "photographs", "--out", "out", *options, cwd=place)
-    assert done.returncode == 1
+    done = call(predict.main, "model.safetensors", "photographs", "--out", "out", *options)
+    assert done.exit_code == 1
     assert "1 of 2 images predicted" in done.stdout
     assert "1 of the images were not predicted" in done.stderr
     assert "broken.png" in done.stderr
@@ -60,8 +69,8 @@ def test_predict_does_what_it_can_and_tells_the_rest(place: Path) -> None:
     ],
 )
 def test_wrong_things_are_one_message(place: Path, arguments: str, message: str) -> None:
-    done = call("predict", *arguments.split(), cwd=place)
-    assert done.returncode == 1
+    done = call(predict.main, *arguments.split())
+    assert done.exit_code == 1
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -69,7 +78,7 @@ def test_wrong_things_are_one_message(place: Path, arguments: str, message: str)
 
 
 def test_nothing_slow_is_imported(place: Path) -> None:
-    """First result within three seconds: torch takes most, its compiler would take as much."""
+    """First result within three seconds: torch takes most of them, its compiler as much."""
     code = (
         "import sys, runpy\n"
         "sys.argv = ['predict', 'model.safetensors', 'photographs/a b.jpg', '--out', 'quick']\n"
@@ -87,12 +96,12 @@ def test_nothing_slow_is_imported(place: Path) -> None:
 
 
 def test_export_writes_programs_and_a_card(place: Path) -> None:
-    done = call("export", "model.safetensors", "--out", "exp", "--format", "torch", cwd=place)
-    assert done.returncode == 0, done.stderr
+    done = call(export.main, "model.safetensors", "--out", "exp", "--format", "torch")
+    assert done.exit_code == 0, done.stderr
     assert "wrote exp/model.pt2: differs from the network by" in done.stdout
     assert sorted(p.name for p in (place / "exp").iterdir()) == ["MODEL_CARD.md", "model.pt2"]
-    done = call("export", "text.txt", "--out", "exp", cwd=place)
-    assert done.returncode == 1
+    done = call(export.main, "text.txt", "--out", "exp")
+    assert done.exit_code == 1
     assert done.stderr.startswith("error: model text.txt is no safetensors file")
 
 
