@@ -12,10 +12,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.events import scalars
 from tests.repository import ENV, run, stages_run
 from tests.settings import ROOT
 
@@ -132,22 +134,16 @@ def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(restored:
     set_steps(restored, 400)
     change(restored, "tensorboard", "true")
     repro = ["dvc", "repro", "train@dual-0"]
-    with (restored.parent / "log").open("w+", encoding="utf-8") as log:
-        training = subprocess.Popen(
-            repro, cwd=restored, env=ENV, stdout=log, stderr=log, start_new_session=True
-        )
+    with begun(repro, restored) as training:
         wait_for_rows(restored / LOSS, 2, training)
         drawn = json.loads(run("dvc", "plots", "show", "--json", cwd=restored))
         assert training.poll() is None  # all of that was while it ran
-        assert not drawn.get("errors")
-        (plot,) = drawn["data"][LOSS.as_posix()]
-        assert len(plot["content"]["data"]["values"]) >= 2
-        assert run("git", "status", "--short", cwd=restored) == " M params.yaml\n"
-        os.killpg(training.pid, signal.SIGINT)  # as a terminal does with Ctrl-C
-        training.wait(60)
-        before = len(rows_of(restored / LOSS))
-        assert before < 100
-        output = run(*repro, cwd=restored)
+    assert not drawn.get("errors")
+    (plot,) = drawn["data"][LOSS.as_posix()]
+    assert len(plot["content"]["data"]["values"]) >= 2
+    assert run("git", "status", "--short", cwd=restored) == " M params.yaml\n"
+    assert len(rows_of(restored / LOSS)) < 100
+    output = run(*repro, cwd=restored)
     assert "train-dual-0: goes on after step" in output
     assert re.search(r"^train: dual seed 0: step 400/400, loss .*, 0:00 left", output, re.MULTILINE)
     assert "\r" not in output
@@ -162,6 +158,21 @@ def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(restored:
         (step, pytest.approx(loss, rel=1e-5)) for step, loss in history
     ]
     assert {"val_miou", "images_per_second", "learning_rate/new"} <= set(events)
+
+
+@contextmanager
+def begun(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that runs in this block, and is stopped at its end as a terminal does it."""
+    with (folder.parent / "log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=ENV, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+            process.wait(60)
 
 
 def set_steps(folder: Path, steps: int) -> None:
@@ -187,13 +198,3 @@ def wait_for_rows(path: Path, count: int, process: subprocess.Popen[bytes]) -> N
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
-
-
-def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard reads from event files."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-    events.Reload()
-    names = events.Tags()["scalars"]
-    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in names}

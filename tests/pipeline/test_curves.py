@@ -9,19 +9,10 @@ import pytest
 from pipeline.checkpoint import Rows
 from pipeline.curves import EventFiles, LiveFiles, open_curves
 from pipeline.paths import LIVE, TENSORBOARD
+from tests.events import scalars
 
 LOSS = LIVE / "x" / "plots" / "metrics" / "loss.tsv"
 ROWS: Rows = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0, "val_miou": 30.0}]
-
-
-def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard itself reads from event files."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(folder))
-    events.Reload()
-    names = events.Tags()["scalars"]
-    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in names}
 
 
 def test_dvclive_has_each_row_as_soon_as_it_is_drawn(workspace: Path) -> None:
