@@ -124,6 +124,13 @@ def test_the_smaller_lies_on_top_in_any_order(root: Path, tmp_path: Path) -> Non
         assert (mask_HW == 1).sum() == 400 - 25
 
 
+def test_what_macos_leaves_beside_files_is_passed_over(root: Path, tmp_path: Path) -> None:
+    for name in ("images/._scene 1.json", "annotations/._x.json", "masks/.DS_Store"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"\0\5\x16\7")
+    assert len(read(root, tmp_path / "out").rows) == 15
+
+
 def test_background_makes_a_hole(root: Path, tmp_path: Path) -> None:
     for name in ("background", "_background_"):
         mask_HW = painted(root, tmp_path, shape("boat", SQUARE), shape(name, SMALL))
