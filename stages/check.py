@@ -10,8 +10,10 @@ from stages.common import stage
 
 Folder = Annotated[Path, typer.Argument(help="The folder that holds images/, masks and tags.")]
 Out = Annotated[Path, typer.Option("--out", help="Where index.html goes.")]
-Share = Annotated[float, typer.Option("--val-share", help="As download.folder.val_share.")]
-Seed = Annotated[int, typer.Option("--seed", help="As seed in params.yaml.")]
+Share = Annotated[
+    float, typer.Option("--val-share", min=0, max=1, help="As download.folder.val_share.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="As seed in params.yaml.")]
 
 
 @stage

@@ -41,15 +41,22 @@ class Annotations:
 
 
 def find_kinds(root: Path) -> dict[str, list[Path]]:
-    """Files of every kind of annotation in a folder; the kinds that are not there are left out."""
+    """Files of every kind of annotation in a folder; the kinds that are not there are left out.
+
+    As among images, files that begin with a dot are passed over.
+    """
     several = root / "annotations"
     found = {
-        MASKS: [path for path in (root / MASKS).glob("*") if not path.name.startswith(".")],
+        MASKS: [*(root / MASKS).glob("*")],
         "COCO JSON": [*root.glob("annotations.json"), *several.glob("*.json")],
         "LabelMe": [*(root / "labelme").glob("*.json"), *(root / "images").glob("*.json")],
         "CVAT": [*root.glob("annotations.xml"), *several.glob("*.xml")],
     }
-    return {kind: sorted(paths) for kind, paths in found.items() if paths}
+    seen = {
+        kind: sorted(path for path in paths if not path.name.startswith("."))
+        for kind, paths in found.items()
+    }
+    return {kind: paths for kind, paths in seen.items() if paths}
 
 
 def read_annotations(
@@ -121,7 +128,7 @@ def _paint(
     (folder / MASKS).mkdir(exist_ok=True)
     masks, tags = {}, {}
     for stem, item in track(list(found.items()), "paint masks"):
-        if any(outline.known and outline.name not in IGNORED for outline in item.outlines):
+        if any(outline.known and outline.name in index for outline in item.outlines):
             masks[stem] = folder / MASKS / f"{stem}.png"
             instances = [_instance(outline, index) for outline in item.outlines]
             write_mask(masks[stem], rasterise(instances, item.height, item.width), classes)

@@ -139,6 +139,39 @@ def read_folders(folder: Path) -> tuple[Read, list[bytes]]:
     return read, seeds.folders()
 
 
+def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
+    """What annotation tools export, down to painted masks; the first byte says which."""
+    import logging
+
+    from PIL import Image
+
+    from pipeline.datasets.annotations import read_annotations
+    from pipeline.datasets.problems import Problems
+    from tests.torture import seeds
+
+    logging.disable()
+    kinds = {b"o": "annotations.json", b"c": "annotations.xml", b"t": "colours.csv"}
+    root, made = folder / "mine", folder / "made"
+    for path in (root / "images", root / "masks", root / "labelme", made):
+        path.mkdir(parents=True)
+    images = {"a": root / "images" / "a.jpg"}
+
+    def read(data: bytes) -> None:
+        name = kinds.get(data[:1], "labelme/a.json")
+        if name == "colours.csv":
+            Image.new("RGB", (16, 12), (9, 9, 9)).save(root / "masks" / "a.png")
+        problems = Problems()
+        path = written(root / name, data[1:])
+        try:
+            read_annotations(root, images, made, problems)
+        finally:
+            path.unlink()
+            (root / "masks" / "a.png").unlink(missing_ok=True)
+        problems.refuse(root)
+
+    return read, seeds.exports()
+
+
 def read_archives(folder: Path) -> tuple[Read, list[bytes]]:
     """Tars and zips."""
     from pipeline.archives import unpack
@@ -176,6 +209,7 @@ TARGETS = {
     "coco": read_instances,
     "matlab": read_matlab,
     "folder": read_folders,
+    "exports": read_exports,
     "archive": read_archives,
     "weights": read_weights,
 }

@@ -106,6 +106,36 @@ def matlab() -> list[bytes]:
     return [buffer.getvalue()]
 
 
+def exports() -> list[bytes]:
+    """COCO JSON, LabelMe, CVAT and a table of colours, each behind the letter of its kind."""
+    size = {"width": 16, "height": 12}
+    boxes = [
+        {"id": 0, "image_id": 0, "category_id": 3, "segmentation": [[1, 1, 9, 1, 9, 9]]},
+        {"id": 1, "image_id": 0, "category_id": 3, "bbox": [1, 1, 5, 5]},
+    ]
+    categories = [{"id": 3, "name": "cat"}]
+    coco = {"images": [{"id": 0, "file_name": "a.jpg", **size}], "categories": categories}
+    shapes = [
+        {"label": "cat", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"},
+        {"label": "cat", "points": [[5, 5], [5, 8]], "shape_type": "circle"},
+        {"label": "dog", "points": [[5, 5], [9, 8]], "shape_type": "rectangle"},
+    ]
+    labelme = {"version": "5.0.1", "flags": {"dog": True}, "shapes": shapes}
+    cvat = (
+        '<annotations><meta><labels><label><name>cat</name></label></labels></meta><image name="a"'
+        ' width="16" height="12"><polygon label="cat" points="1,1;9,1;9,9" z_order="1"/><tag '
+        'label="cat"/><box label="cat" xtl="1" ytl="1" xbr="9" ybr="9" rotation="9"/><ellipse '
+        'label="cat" cx="5" cy="5" rx="3" ry="2"/><mask label="cat" rle="1, 2, 1" left="1" top="1"'
+        ' width="2" height="2"/></image></annotations>'
+    )
+    return [
+        b"o" + json.dumps({**coco, "annotations": boxes}).encode(),
+        b"l" + json.dumps({**labelme, "imageWidth": 16, "imageHeight": 12}).encode(),
+        b"c" + cvat.encode(),
+        b"tname,red,green,blue\nbackground,0,0,0\ncat,9,9,9\nignore,255,255,255\n",
+    ]
+
+
 def folders() -> list[bytes]:
     """classes.txt, tags.csv, train.txt and val.txt, with a NUL between them."""
     made = [

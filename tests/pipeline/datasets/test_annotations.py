@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import json
+import logging
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from pipeline.manifest import Manifest, read_manifest
 from tests.bad_input.properties import many
 from tests.exports import EXPORTS, make_cvat, make_labelme, make_own_coco
 from tests.settings import small_params
+from tests.torture.fuzz import read_exports, read_or_refuse
+from tests.torture.seeds import exports
 from tests.trees import make_folder, run_lengths
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -118,6 +122,13 @@ def test_the_smaller_lies_on_top_in_any_order(root: Path, tmp_path: Path) -> Non
         mask_HW = painted(root, tmp_path, *shapes)
         assert (mask_HW[15:20, 15:20] == 4).all()
         assert (mask_HW == 1).sum() == 400 - 25
+
+
+def test_what_macos_leaves_beside_files_is_passed_over(root: Path, tmp_path: Path) -> None:
+    for name in ("images/._scene 1.json", "annotations/._x.json", "masks/.DS_Store"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"\0\5\x16\7")
+    assert len(read(root, tmp_path / "out").rows) == 15
 
 
 def test_background_makes_a_hole(root: Path, tmp_path: Path) -> None:
@@ -248,6 +259,23 @@ def test_several_coco_files_share_categories_by_name(tmp_path: Path) -> None:
     plain, made = read(tmp_path / "plain", tmp_path / "a"), read(root, tmp_path / "b")
     for row in plain.of("strong", "val"):
         assert np.array_equal(mask_of(plain, row.id), mask_of(made, row.id))
+
+
+@many
+@given(st.data())
+def test_damaged_exports_are_read_or_refused(data: st.DataObject) -> None:
+    seeds = exports()
+    good = data.draw(st.sampled_from(seeds))
+    damaged = bytearray(good[: data.draw(st.integers(len(good) // 2, len(good)))])
+    for _ in range(data.draw(st.integers(0, 4))):
+        place = data.draw(st.integers(1, len(damaged) - 1))
+        noise = data.draw(
+            st.sampled_from([b"0", b"-", b"9e9", b'"', b"[", b"{}", b"null", b"\xff"])
+        )
+        damaged[place : place + data.draw(st.integers(0, 3))] = noise
+    with TemporaryDirectory() as folder:
+        read_or_refuse(read_exports(Path(folder))[0], bytes(damaged), UserError)
+    logging.disable(logging.NOTSET)
 
 
 BOMB = (
