@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro test bench torture lint audit clean
+.PHONY: setup repro test docs bench torture lint audit clean
 
 setup: .venv/.ready
 
@@ -23,6 +23,11 @@ repro: setup
 
 test: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+
+docs: .venv/constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html"
 
 bench: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[bench]"
@@ -44,4 +49,4 @@ audit:
 	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:
-	rm -rf data report
+	rm -rf data report check live site
