@@ -72,7 +72,7 @@ def prepare(folder: Path, count: int) -> DualBranchNet:
     for number, image_3HW in enumerate(scenes(count)[0]):
         image = Image.fromarray(image_3HW.permute(1, 2, 0).numpy())
         image.save(folder / "in" / f"{number:03d}.jpg")
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)
 
 
 def run(folder: Path) -> tuple[float, float]:
