@@ -21,9 +21,10 @@ from pipeline.augment import MEAN, STD, resize
 from pipeline.errors import UserError
 from pipeline.network import DualBranchNet, upsample
 
-# Pixels that go through a network at once (2048 x 2048): larger images go in windows of that size,
-# so that memory is bounded.
+# Pixels that go through a network at once (2048 x 2048): images that are larger at their largest
+# scale go in windows of that size, so that memory is bounded.
 AT_ONCE = 2**22
+ROWS = 256  # of an image, on which averages over scales are laid at a time
 LEAST_WINDOW = 32
 SCALES = (0.1, 4.0)
 
@@ -70,10 +71,10 @@ class Options:
         """Window and stride for an image of this size; None: it is predicted whole."""
         window = self.window
         if window is None:
-            widest = max(1.0, *self.scales)
+            widest = max(self.scales)
             if height * width * widest**2 <= AT_ONCE:
                 return None
-            window = int(math.isqrt(AT_ONCE) / widest)
+            window = int(math.isqrt(AT_ONCE) / max(1.0, widest))
         return window, self.stride or max(1, window * 3 // 4)
 
 
@@ -116,24 +117,23 @@ def predict_bands(
     """
     height, width = image_3HW.shape[-2:]
     windows = options.windows(height, width)
-    if windows is None:
-        bands = iter([(0, _scores(network, image_3HW, options))])
-    else:
-        bands = slide(network, image_3HW, options, *windows)
     logits = windows is None and options.single
+    if windows is not None:
+        bands = slide(network, image_3HW, options, *windows)
+    elif logits:  # as they are: a softmax would round them
+        bands = iter([(0, logits_of(network, image_3HW))])
+    else:
+        scaled = per_scale(network, image_3HW, options)
+        bands = (
+            (top, mean_at(scaled, (height, width), slice(top, min(height, top + ROWS))))
+            for top in range(0, height, ROWS)
+        )
     for top, scores_CRW in bands:
         mask_RW = scores_CRW.argmax(dim=0).to(torch.uint8).cpu().numpy()
         wanted = None
         if probabilities:
-            wanted = (scores_CRW.softmax(dim=0) if logits else scores_CRW).cpu()
+            wanted = (scores_CRW.softmax(dim=0) if logits else scores_CRW.clone()).cpu()
         yield Band(top, mask_RW, wanted)
-
-
-def _scores(network: DualBranchNet, image_3HW: Tensor, options: Options) -> Tensor:
-    """Logits of a single pass, (C, H, W), whose order rounding has not touched; else averages."""
-    if options.single:
-        return logits_of(network, image_3HW)
-    return averaged(network, image_3HW, options)
 
 
 def slide(
@@ -144,7 +144,7 @@ def slide(
     The last window of each row and column is moved back into the image, so that all are whole.
 
     Yields:
-        the first row of a band, and its probabilities (C, R, W).
+        the first row of a band, and its probabilities (C, R, W), good until the next is asked for.
     """
     height, width = image_3HW.shape[-2:]
     tops, lefts = starts(height, window, stride), starts(width, window, stride)
@@ -155,14 +155,15 @@ def slide(
     for top, following in zip(tops, [*tops[1:], height], strict=True):
         for left in lefts:
             part_3RW = image_3HW[:, top : top + window, left : left + window]
-            p_CRW = averaged(network, part_3RW, options)
+            size = part_3RW.shape[-2], part_3RW.shape[-1]
+            p_CRW = mean_at(per_scale(network, part_3RW, options), size, slice(0, size[0]))
             if total_CRW is None:
                 total_CRW = p_CRW.new_zeros(len(p_CRW), rows, width)
             total_CRW[:, :, left : left + window] += p_CRW
         assert total_CRW is not None
         done = following - top
         times_RW = over_H[top:following, None] * over_W
-        yield top, total_CRW[:, :done] / times_RW
+        yield top, total_CRW[:, :done].div_(times_RW)
         left_over_CRW = total_CRW[:, done:].clone()
         total_CRW.zero_()[:, : rows - done] = left_over_CRW
 
@@ -185,22 +186,44 @@ def _covers(begins: Sequence[int], window: int, length: int) -> Tensor:
     return count_L
 
 
-def averaged(network: DualBranchNet, image_3HW: Tensor, options: Options) -> Tensor:
-    """Probabilities (C, H, W), the mean over scales and mirroring."""
+def per_scale(network: DualBranchNet, image_3HW: Tensor, options: Options) -> list[Tensor]:
+    """Probabilities (C, h, w) of an image resized by each scale, averaged with the mirrored one."""
     height, width = image_3HW.shape[-2:]
-    total_CHW: Tensor | None = None
+    found = []
     for scale in options.scales:
         size = max(1, round(height * scale)), max(1, round(width * scale))
         resized_3hw = resize(image_3HW, size)
-        for mirrored in (False, True) if options.flip else (False,):
-            seen_3hw = resized_3hw.flip(-1) if mirrored else resized_3hw
-            p_Chw = logits_of(network, seen_3hw).softmax(dim=0)
-            p_Chw = p_Chw.flip(-1) if mirrored else p_Chw
-            if p_Chw.shape[-2:] != (height, width):
-                p_Chw = F.interpolate(p_Chw[None], size=(height, width), mode="bilinear")[0]
-            total_CHW = p_Chw if total_CHW is None else total_CHW.add_(p_Chw)
-    assert total_CHW is not None
-    return total_CHW.div_(len(options.scales) * (1 + options.flip))
+        p_Chw = logits_of(network, resized_3hw).softmax(dim=0)
+        if options.flip:
+            p_Chw += logits_of(network, resized_3hw.flip(-1)).softmax(dim=0).flip(-1)
+            p_Chw /= 2
+        found.append(p_Chw)
+    return found
+
+
+def mean_at(scaled: Sequence[Tensor], size: tuple[int, int], rows: slice) -> Tensor:
+    """The mean of probabilities of several sizes on some rows of an image of (H, W), (C, R, W)."""
+    total_CRW = lay(scaled[0], size, rows)
+    for p_Chw in scaled[1:]:
+        total_CRW = total_CRW + lay(p_Chw, size, rows)
+    return total_CRW / len(scaled) if len(scaled) > 1 else total_CRW
+
+
+def lay(p_Chw: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
+    """Rows of the bilinear interpolation of probabilities to (H, W), (C, R, W)."""
+    height, width = size
+    h, w = p_Chw.shape[-2:]
+    if (h, w) == (height, width):
+        return p_Chw[:, rows]
+    place_R = torch.arange(rows.start, rows.stop, device=p_Chw.device)
+    source_R = ((place_R + 0.5) * (h / height) - 0.5).clamp(0, h - 1)
+    upper_R = source_R.floor().long()
+    lower_R = (upper_R + 1).clamp(max=h - 1)
+    share_R1 = (source_R - upper_R)[:, None]
+    lines_CRw = p_Chw[:, upper_R] * (1 - share_R1) + p_Chw[:, lower_R] * share_R1
+    if w == width:
+        return lines_CRw
+    return F.interpolate(lines_CRw[None], size=(len(place_R), width), mode="bilinear")[0]
 
 
 @torch.no_grad()

@@ -12,7 +12,15 @@ from pipeline import augment, inference
 from pipeline.augment import resize
 from pipeline.errors import UserError
 from pipeline.evaluate import predict_logits
-from pipeline.inference import Options, averaged, normalise, predict_bands, read_scales, slide
+from pipeline.inference import (
+    Options,
+    mean_at,
+    normalise,
+    per_scale,
+    predict_bands,
+    read_scales,
+    slide,
+)
 from pipeline.network import DualBranchNet
 from pipeline.predict import load_model
 from tests.models import small_network, write_small
@@ -79,7 +87,9 @@ def test_windows_against_a_slow_statement(
 ) -> None:
     image_3HW = picture(*size)
     options = Options(window=window, stride=stride)
-    bands = list(slide(network, image_3HW, options, window, stride))
+    bands = [
+        (top, p_CRW.clone()) for top, p_CRW in slide(network, image_3HW, options, window, stride)
+    ]
     assert bands[0][0] == 0
     whole = torch.cat([band for _, band in bands], dim=1)
     torch.testing.assert_close(
@@ -87,7 +97,9 @@ def test_windows_against_a_slow_statement(
     )
 
 
-def test_scales_and_flip_against_a_slow_statement(network: DualBranchNet) -> None:
+def test_scales_and_flip_against_a_slow_statement(
+    network: DualBranchNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image_3HW = picture(40, 56)
     parts = []
     for size in ((20, 28), (40, 56), (60, 84)):
@@ -100,8 +112,15 @@ def test_scales_and_flip_against_a_slow_statement(network: DualBranchNet) -> Non
             F.interpolate(p, size=(40, 56), mode="bilinear", align_corners=False)
             for p in (straight, mirrored)
         ]
-    ours = averaged(network, image_3HW, Options(scales=(0.5, 1.0, 1.5), flip=True))
-    torch.testing.assert_close(ours, torch.stack(parts).mean(0)[0], rtol=0, atol=2e-6)
+    options = Options(scales=(0.5, 1.0, 1.5), flip=True)
+    wanted = torch.stack(parts).mean(0)[0]
+    ours = mean_at(per_scale(network, image_3HW, options), (40, 56), slice(0, 40))
+    torch.testing.assert_close(ours, wanted, rtol=0, atol=2e-6)
+    monkeypatch.setattr(inference, "ROWS", 7)
+    bands = list(predict_bands(network, image_3HW, options, probabilities=True))
+    assert [band.top for band in bands] == [0, 7, 14, 21, 28, 35]
+    in_bands = torch.cat([band.probabilities_CRW for band in bands], dim=1)
+    torch.testing.assert_close(in_bands, wanted, rtol=0, atol=2e-6)
 
 
 def test_probabilities_sum_to_one_and_the_mask_is_their_maximum(network: DualBranchNet) -> None:
