@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.atomic import whole_file
 from pipeline.check.advice import Advice
 from pipeline.check.samples import show_samples
-from pipeline.check.summary import MENDS, class_lines, facts, next_command, sizes, verdict
+from pipeline.check.summary import MENDS, class_lines, facts, next_command, recipe, sizes, verdict
 from pipeline.check.survey import Survey
 from pipeline.report.strips import legend
 from pipeline.report.template import render
@@ -39,6 +39,7 @@ def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) ->
         "samples": samples,
         "legend": legend(survey.classes, used) if survey.classes else [],
         "commands": next_command(survey),
+        "recipe": recipe(survey),
     }
     with whole_file(out / "index.html") as part:
         page = render("check.html.j2", values, {}, folder=Path(__file__).parent)

@@ -19,6 +19,7 @@ from pipeline.manifest import IGNORE
 
 PLAIN = re.compile(r"[\w./~-]+", re.ASCII)
 SIZES = 5  # sizes named
+MANY = 3000  # images; from here on the recipe for a CPU would see too little of them
 # Of problems whose cases say what is wrong, and not what to do.
 MENDS = {
     IMAGES: "Copy it anew, convert it to JPEG or PNG, or take it out.",
@@ -83,7 +84,12 @@ def next_command(survey: Survey) -> list[str]:
         return [f"python -m stages.check {shlex.quote(root)}"]
     value = root if PLAIN.fullmatch(root) else '"' + re.sub(r'(["\\])', r"\\\1", root) + '"'
     setting = shlex.quote(f"data_root={value}")
-    return ["cp recipes/folder-cpu.yaml params.yaml", f"dvc exp run -S {setting}"]
+    return [f"cp recipes/{recipe(survey)}.yaml params.yaml", f"dvc exp run -S {setting}"]
+
+
+def recipe(survey: Survey) -> str:
+    """The recipe that suits the number of images."""
+    return "folder" if len(survey.rows) >= MANY else "folder-cpu"
 
 
 def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from pipeline.check.summary import next_command
 from pipeline.check.survey import Survey
+from pipeline.manifest import Row
 from stages import check
 from tests.bad_input.spoiling import added, cut, every, renamed
 from tests.exports import make_labelme
@@ -113,6 +114,14 @@ def test_torch_is_not_loaded(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "check" / "index.html").exists()
+
+
+def test_the_recipe_suits_the_number_of_images(tmp_path: Path) -> None:
+    row = Row("a", "@root/images/a.jpg", "", "weak", (1,), 9, 9)
+    for count, name in ((2999, "folder-cpu"), (3000, "folder")):
+        found = Survey(tmp_path, "indexed masks", None, [], [row] * count)
+        assert next_command(found)[0] == f"cp recipes/{name}.yaml params.yaml"
+        assert (ROOT / "recipes" / f"{name}.yaml").exists()
 
 
 @pytest.mark.parametrize(
