@@ -19,7 +19,13 @@ from pipeline.sampling import BatchPlan, Item
 
 BATCH = 5  # uneven shares: three images and two
 ENGINE = Engine(
-    processes=2, workers=0, precision="fp32", tf32=False, compile=False, deterministic=False
+    processes=2,
+    workers=0,
+    precision="fp32",
+    tf32=False,
+    compile=False,
+    deterministic=False,
+    tensorboard=False,
 )
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from pipeline import export as module
-from pipeline.backbones import BUILDERS
 from pipeline.errors import UserError
 from pipeline.export import Exported, check, export, reference
 from pipeline.model_file import KEY, ModelInfo
+from pipeline.registry import BACKBONES
 from tests.models import NAMES, small_info, small_network
 from tests.settings import ROOT
 
@@ -61,7 +61,7 @@ def test_the_torch_program_holds_the_description(exported: Path) -> None:
 
 @pytest.mark.parametrize(
     "backbone",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n == "resnet101")) for n in sorted(BUILDERS)],
+    [pytest.param(n, marks=[pytest.mark.slow] * (n == "resnet101")) for n in BACKBONES.names()],
 )
 def test_the_exported_module_is_the_network(backbone: str) -> None:
     """Before any exporter: the way back to the image's size is that of `network.upsample`."""
