@@ -49,4 +49,4 @@ audit:
 	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:
-	rm -rf data report check live site
+	rm -rf data report check live/* site dvc_plots

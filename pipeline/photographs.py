@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pipeline.datasets.folder_files import SUFFIXES
 from pipeline.errors import UserError
 
 STDIN = "-"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")  # as in stage download
 
 
 @dataclass(frozen=True)

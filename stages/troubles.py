@@ -14,12 +14,13 @@ IN_THE_WAY = {
     errno.EEXIST: "there lies a file where a folder is needed",
     errno.EISDIR: "there lies a folder where a file is needed",
 }
-# The params that lower a stage's memory most.
+# The params or options that lower a stage's memory most.
 LOWER = {
     "stages.seeds": "cam.optimiser.batch_size, cam.image_size, cam.width",
     "stages.dsrg": "dsrg.optimiser.batch_size, dsrg.image_size, dsrg.width",
     "stages.proxy": "proxy.image_size, proxy.scales, engine.processes",
     "stages.train": "train.batch_size, train.crop, train.neck_width",
+    "stages.predict": "--window, --scales",
 }
 ELSE = "evaluate.batch_size, engine.processes"
 

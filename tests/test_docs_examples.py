@@ -60,7 +60,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_project(folder)
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copy(ROOT / "params.yaml", folder)
-    for name in ("settings.py", "conftest.py", "weights.py", "pipeline/test_backbones.py"):
+    for name in (
+        "settings.py",
+        "conftest.py",
+        "repository.py",
+        "weights.py",
+        "pipeline/test_backbones.py",
+    ):
         (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
     for page in PAGES:

@@ -95,10 +95,11 @@ def test_a_sweep_is_queued_run_and_fits_a_screen(mine: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(2)
     (show,) = commands("What is worth a column")
-    table = shell(show, mine)
+    table = shell(f"COLUMNS={SCREEN} {show}", mine)  # as wide as a terminal says it is
     lines = table.splitlines()
     assert max(len(line) for line in lines) <= SCREEN, table
     assert "neck_n" in table
+    assert "…" not in table  # what does not fit is cut to this
     assert all(name in table for name in queued[2:])
 
 

@@ -17,7 +17,7 @@ from pipeline.params import Engine
 
 def settings(**changes: Any) -> Engine:
     values = {"processes": 1, "workers": 0, "precision": "fp32", "tf32": False, "compile": False}
-    return Engine(**{**values, "deterministic": False, **changes})
+    return Engine(**{**values, "deterministic": False, "tensorboard": False, **changes})
 
 
 def tiny() -> nn.Sequential:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import folder
 from pipeline.errors import UserError
-from pipeline.photographs import SUFFIXES, find_photographs, make_out
+from pipeline.photographs import find_photographs, make_out
 
 OUT = Path("out")
 
@@ -23,10 +22,6 @@ def tree(workspace: Path) -> Path:
 
 def names(*sources: str) -> list[str]:
     return [photograph.name for photograph in find_photographs(sources, OUT)]
-
-
-def test_suffixes_are_those_of_a_data_set() -> None:
-    assert SUFFIXES == folder.SUFFIXES
 
 
 def test_folders_are_searched_to_the_bottom(tree: Path) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -43,13 +45,19 @@ def test_memory_names_peak_and_params() -> None:
         assert "lower evaluate.batch_size" in told
 
 
-def test_params_are_those_of_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-    from types import SimpleNamespace
-
-    stage = SimpleNamespace(__spec__=SimpleNamespace(name="stages.train"))
-    monkeypatch.setitem(sys.modules, "__main__", stage)
-    assert "lower train.batch_size, train.crop, train.neck_width" in str(explain(MemoryError()))
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ("train", "lower train.batch_size, train.crop, train.neck_width"),
+        ("predict", "lower --window, --scales"),
+    ],
+)
+def test_params_are_those_of_the_stage(
+    stage: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = SimpleNamespace(__spec__=SimpleNamespace(name=f"stages.{stage}"))
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert told in str(explain(MemoryError()))
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), RuntimeError("x"), OSError("no number")])
