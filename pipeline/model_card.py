@@ -12,7 +12,7 @@ from pipeline.variants import find_variant
 
 CARD = "MODEL_CARD.md"
 USE = """\
-    python -m stages.predict {file} photographs --out masks
+    python -m stages.predict {file} photographs --out predicted
 
 or from Python
 

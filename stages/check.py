@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.errors import UserError
 from stages.common import stage
 
 Folder = Annotated[Path, typer.Argument(help="The folder that holds images/, masks and tags.")]
@@ -22,6 +23,8 @@ def main(folder: Folder, out: Out = Path("check"), val_share: Share = 0.2, seed:
 
     Nothing is written into the folder. No stage of the pipeline needs this one.
     """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; give the one that holds images/, masks and tags")
     from pipeline.check.advice import advise
     from pipeline.check.page import write_page
     from pipeline.check.summary import print_summary

@@ -37,11 +37,12 @@ def main(
     worst = export(info, network, out, formats)
     write_card(out, info, model.name, USE)
     for name, difference in worst.items():
+        opset = f" (opset {OPSET})" if name.endswith(".onnx") else ""
         typer.echo(
-            f"wrote {out / name}: differs from the network by {difference:.1e} at most, "
+            f"wrote {out / name}{opset}: differs from the network by {difference:.1e} at most, "
             f"{TOLERANCE:.0e} is allowed"
         )
-    typer.echo(f"wrote {out / 'MODEL_CARD.md'} (ONNX opset {OPSET})")
+    typer.echo(f"wrote {out / 'MODEL_CARD.md'}")
 
 
 if __name__ == "__main__":

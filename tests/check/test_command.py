@@ -96,8 +96,8 @@ def test_a_bad_folder(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     code, said = run(tmp_path / "nowhere", "--out", tmp_path / "out")
     assert code == 1
-    assert "images is not there" in said
-    assert Tags((tmp_path / "out" / "index.html").read_text("utf-8")).open == []
+    assert "nowhere is no folder" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_torch_is_not_loaded(tmp_path: Path) -> None:
