@@ -108,15 +108,7 @@ def rows() -> Iterator[Row]:
         deterministic=False,
         tensorboard=False,
     )
-    fp32 = Engine(
-        processes=1,
-        workers=0,
-        precision="fp32",
-        tf32=gpu,
-        compile=False,
-        deterministic=False,
-        tensorboard=False,
-    )
+    fp32 = bf16.model_copy(update={"precision": "fp32", "compile": False})
     plain, ours = dual_step(None), dual_step(bf16)
     work = flops(plain)
     sides = (ours, dual_step(fp32), plain, library_step(torch.bfloat16), library_step(None))

@@ -144,7 +144,11 @@ def image_iou(truth: Tensor, prediction: Tensor, classes: int) -> float:
 
     0 where there is none: every true pixel is 255.
     """
-    iou = class_iou(confusion_matrix(truth, prediction, classes))
+    return mean_present(class_iou(confusion_matrix(truth, prediction, classes)))
+
+
+def mean_present(iou: Scores) -> float:
+    """The mean over the classes that are somewhere, those whose IoU is no NaN; 0 without any."""
     return float(np.nanmean(iou)) if np.isfinite(iou).any() else 0.0
 
 

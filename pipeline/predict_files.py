@@ -18,9 +18,10 @@ from torch import Tensor
 
 from pipeline.atomic import whole_file
 from pipeline.errors import UserError
-from pipeline.images import Bytes, colour_mask, write_mask
+from pipeline.images import Bytes, write_mask
 from pipeline.inference import Options
 from pipeline.manifest import ClassList
+from pipeline.overlay import overlay
 from pipeline.photographs import Photograph
 from pipeline.predict import Model, as_tensor
 from pipeline.progress import track
@@ -30,7 +31,6 @@ from pipeline.stopping import StoppedError
 AREAS = "areas.csv"
 HEADER = ["image", "class", "pixels", "share"]
 AHEAD = 2  # images that are decoded while the network is busy with another
-OPACITY = 0.55  # of a class's colour in an overlay
 
 Source = TypeVar("Source")
 Result = TypeVar("Result")
@@ -150,16 +150,9 @@ def _write(
         write_mask(part, mask_HW, classes)
     if overlays:
         with whole_file(out / "overlays" / f"{photograph.name}.jpg") as part:
-            overlay(image_3HW, mask_HW, classes).save(part, format="JPEG", quality=90)
-
-
-def overlay(image_3HW: Tensor, mask_HW: Bytes, classes: ClassList) -> Image.Image:
-    """The photograph with its objects in their colours; background stays as it is."""
-    photograph = Image.fromarray(image_3HW.permute(1, 2, 0).contiguous().numpy())
-    colours = Image.fromarray(colour_mask(mask_HW, classes))
-    where = Image.fromarray(np.where(mask_HW > 0, round(255 * OPACITY), 0).astype(np.uint8))
-    photograph.paste(colours, mask=where)
-    return photograph
+            pixels = Image.fromarray(image_3HW.permute(1, 2, 0).contiguous().numpy())
+            laid = overlay(pixels, mask_HW, classes)
+            laid.save(part, format="JPEG", quality=90)
 
 
 def areas(path: Path, mask_HW: Bytes, classes: tuple[str, ...]) -> list[list[str]]:

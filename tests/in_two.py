@@ -14,19 +14,11 @@ from pipeline.consistency import strong_copies
 from pipeline.distributed import World, gathered, joined, shared_folder, total, total_array
 from pipeline.forward import prepare
 from pipeline.layers import BatchNorm, Dropout
-from pipeline.params import Engine
 from pipeline.sampling import BatchPlan, Item
+from tests.settings import small_params
 
 BATCH = 5  # uneven shares: three images and two
-ENGINE = Engine(
-    processes=2,
-    workers=0,
-    precision="fp32",
-    tf32=False,
-    compile=False,
-    deterministic=False,
-    tensorboard=False,
-)
+ENGINE = small_params(**{"engine.processes": 2}).engine
 
 
 class Small(nn.Module):

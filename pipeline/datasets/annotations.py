@@ -60,15 +60,19 @@ def find_kinds(root: Path) -> dict[str, list[Path]]:
 
 
 def read_annotations(
-    root: Path, images: Mapping[str, Path], folder: Path, problems: Problems
+    root: Path,
+    kinds: Mapping[str, list[Path]],
+    images: Mapping[str, Path],
+    folder: Path,
+    problems: Problems,
 ) -> Annotations:
     """Masks, tags and classes from whatever annotations a folder holds.
 
-    Masks that are not class indices already are written to `folder/masks`.
+    Masks that are not class indices already are written to `folder/masks`. `kinds` is what
+    `find_kinds` has found there.
 
     A problem is: there are annotations of several kinds, or of none, and what their readers find.
     """
-    kinds = find_kinds(root)
     if len(kinds) > 1:
         problems.add(
             f"{root} holds annotations of several kinds; keep one of them and move the others out",

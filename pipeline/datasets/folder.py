@@ -80,9 +80,10 @@ def find(folder: Path, data_root: Path, share: float, seed: int, problems: Probl
         seed: of the draw.
         problems: gets what is wrong.
     """
-    beside = ".json" if "LabelMe" in find_kinds(data_root) else ""
+    kinds = find_kinds(data_root)
+    beside = ".json" if "LabelMe" in kinds else ""
     images = find_images(data_root / "images", problems, beside)
-    known = read_annotations(data_root, images, folder, problems)
+    known = read_annotations(data_root, kinds, images, folder, problems)
     tags = {**known.tags, **read_tags(data_root / "tags.csv", images, known.classes, problems)}
     masks = known.masks
     train, val = read_splits(data_root / "splits", images, masks, share, seed, problems)

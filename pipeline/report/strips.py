@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.images import Bytes, colour_mask, palette_bytes, read_image
+from pipeline.images import Bytes, palette_bytes, read_image
 from pipeline.manifest import ClassList, Row
+from pipeline.overlay import overlay
 
 LONGEST = 320  # pixels of a picture's longer side on the page
 TINY = 128  # up to here photographs stay lossless, and are enlarged pixel by pixel
-OPACITY = 140  # of 255, of a mask over its photograph
 GAP = 6  # pixels between the pictures of a strip in one file
 
 
@@ -76,9 +76,7 @@ class StripBuilder:
     def add_overlay(self, mask_HW: Bytes, caption: str, alt: str) -> None:
         """Add the photograph with the mask's objects laid over it, half seen through."""
         image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
-        colours = Image.fromarray(colour_mask(np.asarray(image), self.classes))
-        weights = Image.fromarray(np.where(np.asarray(image) == 0, 0, OPACITY).astype(np.uint8))
-        laid = Image.composite(colours, self.photograph, weights)
+        laid = overlay(self.photograph, np.asarray(image), self.classes)
         self.pictures.append(self._picture(laid, alt, caption))
 
     def done(self) -> tuple[Strip, set[int]]:

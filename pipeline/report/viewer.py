@@ -18,7 +18,7 @@ from PIL import Image
 from pipeline.errors import need
 from pipeline.images import BORDER_COLOUR, Bytes, read_image
 from pipeline.manifest import Manifest, Row
-from pipeline.metrics import class_iou, confusion_matrix
+from pipeline.metrics import Scores, class_iou, confusion_matrix, mean_present
 from pipeline.params import Params
 from pipeline.paths import PROXY
 from pipeline.plan import proxy_path
@@ -30,7 +30,6 @@ from pipeline.report.pictures import (
     read_indices,
     read_prediction,
     read_seed_grids,
-    score_image,
 )
 from pipeline.report.strips import TINY, spread_evenly
 
@@ -213,20 +212,20 @@ def numbers(masks: Masks, scored: Sequence[str], classes: int) -> dict[str, Any]
     iou: list[float | None] = [None] * len(scored)
     by_class: list[list[float | None]] = [[] for _ in scored]
     if "truth" in masks:
-        truth_HW = masks["truth"]
-        iou = [_short(score_image(truth_HW, masks[name], classes)) for name in scored]
-        by_class = [_by_class(truth_HW, masks[name], present, classes) for name in scored]
+        found = [_class_iou(masks["truth"], masks[name], classes) for name in scored]
+        iou = [_short(mean_present(iou_C)) for iou_C in found]
+        by_class = [
+            [_short(iou_C[index]) if index < classes else None for index in present]
+            for iou_C in found
+        ]
     pairs = combinations(scored, 2)
     apart = [_short(100 * float(np.mean(masks[a] != masks[b]))) for a, b in pairs]
     return {"present": present, "iou": iou, "by_class": by_class, "apart": apart}
 
 
-def _by_class(
-    truth_HW: Bytes, mask_HW: Bytes, present: Sequence[int], classes: int
-) -> list[float | None]:
-    counts = confusion_matrix(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
-    iou_C = class_iou(counts)
-    return [_short(iou_C[index]) if index < classes else None for index in present]
+def _class_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> Scores:
+    truth, mask = torch.from_numpy(truth_HW), torch.from_numpy(mask_HW)
+    return class_iou(confusion_matrix(truth, mask, classes))
 
 
 def _short(value: float) -> float | None:

@@ -22,23 +22,12 @@ from benchmarks import (
     whole_run,
 )
 from benchmarks.timing import Row, in_turns
-from pipeline.params import Engine
 from pipeline.params_file import load_params
 from tests.settings import small_params
 
 yaml = YAML(typ="safe", pure=True)
 app = command.typer.Typer()
 app.command()(command.main)
-
-ENGINE = Engine(
-    processes=1,
-    workers=0,
-    precision="fp32",
-    tf32=False,
-    compile=False,
-    deterministic=False,
-    tensorboard=False,
-)
 
 
 def row(ours: float, peer: float, target: float) -> Row:
@@ -168,7 +157,7 @@ def test_a_training_step_is_the_same_with_and_without_the_engine(
 ) -> None:
     training = pytest.importorskip("benchmarks.training")
     monkeypatch.setattr(training, "size", lambda _: (2, 32))
-    plain, ours = training.dual_step(None), training.dual_step(ENGINE)
+    plain, ours = training.dual_step(None), training.dual_step(small_params().engine)
     for _ in range(3):
         torch.testing.assert_close(plain(), ours(), rtol=1e-4, atol=1e-4)
     made = list(training.rows())

@@ -13,11 +13,11 @@ from pipeline.errors import UserError
 from pipeline.forward import prepare, share_of
 from pipeline.layers import Dropout
 from pipeline.params import Engine
+from tests.settings import small_params
 
 
 def settings(**changes: Any) -> Engine:
-    values = {"processes": 1, "workers": 0, "precision": "fp32", "tf32": False, "compile": False}
-    return Engine(**{**values, "deterministic": False, "tensorboard": False, **changes})
+    return small_params(**{f"engine.{key}": value for key, value in changes.items()}).engine
 
 
 def tiny() -> nn.Sequential:

@@ -58,16 +58,6 @@ def test_masks_overlays_and_areas_agree(model: Model, workspace: Path) -> None:
     assert {row["image"] for row in rows} == {"a.png"}
 
 
-def test_an_overlay_leaves_the_background(model: Model) -> None:
-    image = np.full((4, 6, 3), 200, np.uint8)
-    mask = np.zeros((4, 6), np.uint8)
-    mask[:, 3:] = 1
-    classes = model.info.class_list
-    painted = np.array(module.overlay(module.as_tensor(image), mask, classes))
-    assert (painted[:, :3] == 200).all()
-    assert painted[0, 4].tolist() == [160, 90, 90]  # 45 % of 200, 55 % of (128, 0, 0)
-
-
 def test_probabilities_are_those_of_the_mask(model: Model, workspace: Path) -> None:
     noise(40, 33).save("a.png")
     predict(model, "a.png", probabilities=True, overlays=False)

@@ -145,7 +145,7 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
 
     from PIL import Image
 
-    from pipeline.datasets.annotations import read_annotations
+    from pipeline.datasets.annotations import find_kinds, read_annotations
     from pipeline.datasets.problems import Problems
     from tests.torture import seeds
 
@@ -163,7 +163,7 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
         problems = Problems()
         path = written(root / name, data[1:])
         try:
-            read_annotations(root, images, made, problems)
+            read_annotations(root, find_kinds(root), images, made, problems)
         finally:
             path.unlink()
             (root / "masks" / "a.png").unlink(missing_ok=True)
