@@ -1,9 +1,10 @@
-# `make repro` regenerates every result, `make test` runs every check; both set up .venv first.
+# `make repro` regenerates every result, `make verify` compares it with the committed checksums,
+# `make test` runs every check; all set up .venv first.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro test docs bench torture lint audit clean
+.PHONY: setup repro verify test docs bench torture lint audit clean
 
 setup: .venv/.ready
 
@@ -20,6 +21,10 @@ repro: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc metrics show
 	@echo "open report/index.html"
+
+# Holds the run that is here against results/checksums.txt.
+verify: setup
+	$(BIN)/python -m stages.verify
 
 test: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest

@@ -1,1 +1,1 @@
-"""Our parts against what people would use instead, timed side by side: `make bench`."""
+"""Our parts against other libraries, timed side by side: `make bench`."""

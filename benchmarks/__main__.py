@@ -1,4 +1,4 @@
-"""Run the benchmarks, print the table, renew their rows in benchmarks/latest.json.
+"""Run the benchmarks, print the table, update their rows in benchmarks/latest.json.
 
 python -m benchmarks            # everything
 python -m benchmarks crf steps  # some
@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import Row
-from pipeline.atomic import whole_file
-from pipeline.record import commit, device
+from pipeline.base.atomic import whole_file
+from pipeline.base.record import commit, device
 
 MODULES = (
-    *("growing", "crf", "counting", "loading", "steps", "training", "recipes"),
-    *("starting", "predicting", "growth", "memory", "share", "folders", "busy", "whole_run"),
+    *("growing", "crf", "loading", "steps", "training", "recipes"),
+    *("starting", "predicting", "growth", "memory", "whole_run"),
 )
 LATEST = Path("benchmarks/latest.json")
 
@@ -27,7 +27,7 @@ Names = Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(MODULES
 
 
 def main(names: Names = None) -> None:
-    """Time our parts and their peers in turns; without names, all of them."""
+    """Time our parts and their peers in turns; all of them where no name is given."""
     unknown = sorted(set(names or ()) - set(MODULES))
     if unknown:
         raise typer.BadParameter(f"no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
@@ -44,7 +44,7 @@ def main(names: Names = None) -> None:
 
 
 def merged(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
-    """The entries of latest.json, those of the modules just measured renewed."""
+    """The entries of latest.json, with new ones for the modules just measured."""
     old = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else []
     kept = [entry for entry in old if entry["module"] not in measured]
     where = {"commit": commit(), "device": device()}
@@ -57,14 +57,14 @@ def merged(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
 
 
 def verdict(row: Row) -> str:
-    """Whether the aim is met; nothing where there is none."""
+    """Whether the aim is met; "" if there is none."""
     if not row.target:
         return ""
     return "met" if row.met else "MISSED"
 
 
 def as_table(rows: list[Row]) -> Table:
-    """One line a comparison; a miss is marked."""
+    """One line for each comparison; a miss is marked."""
     table = Table(box=None)
     numbers = ("ours", "peer", "limit", "ratio")
     for column in ("what", "against", "ours", "peer", "limit", "unit", "ratio", "aim", "", "note"):

@@ -8,13 +8,13 @@ import torch.nn.functional as F
 
 from benchmarks.inputs import BATCH, BIG, CLASSES, GRID, probabilities, scenes
 from benchmarks.timing import Row, cores, in_turns, processes
-from pipeline.crf import CrfWeights
-from pipeline.dsrg import refine
-from pipeline.lattice import lattice_crf
+from pipeline.weak.dsrg.crf import CrfWeights
+from pipeline.weak.dsrg.lattice import lattice_crf
+from pipeline.weak.dsrg.refine import refine
 
 TRAINING = CrfWeights(theta_alpha=80 / 12, theta_gamma=3 / 12)
 
-# What the peer's processes inherit: (energies (C, N), pixels (H, W, 3)) of each image.
+# Inherited by the peer's processes: energies (C, N), pixels (H, W, 3) and weights of each image.
 work: list[tuple[np.ndarray, np.ndarray, CrfWeights]] = []
 
 
@@ -38,7 +38,7 @@ def pydensecrf(number: int) -> np.ndarray:
 
 
 def rows() -> Iterator[Row]:
-    """Grid and full size; one process a core for the peer, as many threads or a GPU for us."""
+    """Grid and full size: one process per core for the peer, as many threads or a GPU for ours."""
     yield grid_row(torch.device("cpu"), 1.0)
     yield full_row(torch.device("cpu"), 1.0)
     if torch.cuda.is_available():
@@ -75,7 +75,7 @@ def full_row(device: torch.device, target: float) -> Row:
 
 
 def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> None:
-    """Lay the work out as the peer wants it, before its processes start."""
+    """Store the images in the peer's layout before its processes start."""
     work.clear()
     for energy, image in zip(energies, images, strict=True):
         pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy().astype(np.uint8))
@@ -83,7 +83,7 @@ def load(energies: torch.Tensor, images: torch.Tensor, weights: CrfWeights) -> N
 
 
 def compare(name: str, ours: Callable[[], torch.Tensor], target: float) -> Row:
-    """Ours against the peer on `work`: labels, and milliseconds an image."""
+    """Ours against the peer on `work`: equal labels, and milliseconds per image."""
     with processes() as pool:
 
         def peer() -> list[np.ndarray]:

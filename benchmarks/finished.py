@@ -1,6 +1,6 @@
-"""A finished run of any size without its work: what stages split, evaluate and report read.
+"""Writes a finished run of any size without training: the files that later stages read.
 
-Photographs, masks and proxies are links to a few rendered scenes, so a hundred thousand cost
+Photographs, masks and proxies are links to a few rendered scenes, so a hundred thousand take
 seconds; the network is untrained.
 """
 
@@ -15,27 +15,28 @@ from PIL import Image
 from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
-from pipeline.build import build_network
-from pipeline.datasets.shapes import CLASS_NAMES, render_scene
-from pipeline.history import write_history
-from pipeline.images import write_mask
-from pipeline.manifest import Row, make_classes, write_manifest
-from pipeline.params import Params
-from pipeline.paths import (
+from pipeline.data.images import write_mask
+from pipeline.data.manifest import Row, make_classes, write_manifest
+from pipeline.data.plan import make_plan
+from pipeline.data.tables import write_csv
+from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
+from pipeline.engine.log import write_history
+from pipeline.networks.stored import plain_state
+from pipeline.report.scored_networks import scored_names
+from pipeline.settings.params import Params
+from pipeline.settings.paths import (
     DATASET,
     DSRG,
+    KINDS,
     MODELS,
     PARAMS,
     PREDICTIONS,
     PROXY,
-    RESULTS,
     SEEDS,
     model_dir,
+    result_file,
 )
-from pipeline.plan import make_plan
-from pipeline.report.names import scored_names
-from pipeline.results import write_csv
-from pipeline.start import plain_state
+from pipeline.train.build import build_network
 
 SIDE, SCENES, WIDTH, GRID = 32, 16, 8, 4
 VARIANT = "dual"
@@ -43,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def write_run(root: Path, count: int) -> None:
-    """Everything for `count` images to train on and as many to score, under `root`."""
+    """Write a run with `count` training images and as many val images under `root`."""
     params = write_params(root / PARAMS)
     write_data_set(root / DATASET, count)
     write_weak_side(root, count)
@@ -52,10 +53,12 @@ def write_run(root: Path, count: int) -> None:
     folder = root / model_dir(VARIANT, 0)
     write_history(folder / "history.csv", [{"step": 1, "loss": 1.0, "val_miou": 40.0}])
     save_file(plain_state(network), folder / "network.safetensors")
-    for folder in (MODELS, PREDICTIONS, RESULTS):  # one variant is evaluated, and stands for all
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        for name in {*scored_names(params)} - {VARIANT}:
-            (root / folder / name).symlink_to(VARIANT)
+    for name in {*scored_names(params)} - {VARIANT}:  # all share the files of one
+        one = {folder / name: VARIANT for folder in (MODELS, PREDICTIONS)}
+        files = {result_file(kind, name): result_file(kind, VARIANT).name for kind in KINDS}
+        for link, target in {**one, **files}.items():
+            (root / link).parent.mkdir(parents=True, exist_ok=True)
+            (root / link).symlink_to(target)
 
 
 def write_params(path: Path) -> Params:
@@ -69,7 +72,7 @@ def write_params(path: Path) -> Params:
 
 
 def write_data_set(folder: Path, count: int) -> None:
-    """The manifest with its photographs and masks; a sixth of the training images is strong."""
+    """Write the manifest with photographs and masks; a sixth of the training images is strong."""
     classes = make_classes(CLASS_NAMES)
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True)
@@ -92,7 +95,7 @@ def linked_rows(folder: Path, count: int) -> Iterator[Row]:
 
 
 def write_weak_side(root: Path, count: int) -> None:
-    """Seeds, proxies (the true masks serve) and the curves of their training."""
+    """Write seeds, proxies (which are the true masks) and their training curves."""
     for folder in (SEEDS, DSRG, PROXY):
         (root / folder).mkdir(parents=True)
     (root / PROXY / "masks").symlink_to((root / DATASET / "masks").resolve())

@@ -9,14 +9,15 @@ from torch import Tensor
 
 from benchmarks.inputs import BATCH, CLASSES, GRID, probabilities, scenes
 from benchmarks.timing import Row, in_turns
-from pipeline.growing import UNSEEDED, grow
-from pipeline.images import tag_vector, tags_of_mask
+from pipeline.data.images import tag_vector, tags_of_mask
+from pipeline.data.seeds import UNSEEDED
+from pipeline.weak.dsrg.growing import grow
 
 EIGHT = np.ones((3, 3), dtype=int)
 
 
 def scipy_grow(seeds_hw: np.ndarray, p_Chw: np.ndarray, classes: list[int]) -> np.ndarray:
-    """One image as DSRG's released layer does it: label each class, keep what holds a seed."""
+    """One image as in DSRG's released layer: label each class, keep components with a seed."""
     tagged = p_Chw[classes]
     best = np.array(classes, dtype=np.uint8)[tagged.argmax(axis=0)]
     passing = tagged.max(axis=0) > np.where(best == 0, 0.99, 0.85)

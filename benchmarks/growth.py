@@ -8,10 +8,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.timing import Row, in_turns
-from pipeline.manifest import Manifest, make_classes, read_manifest, write_manifest
-from pipeline.manifest import Row as ManifestRow
-from pipeline.plan import make_plan, read_plan, write_plans
-from pipeline.record import peak_memory_mb
+from pipeline.base.record import peak_memory_mb
+from pipeline.data.manifest import Manifest, make_classes, read_manifest, write_manifest
+from pipeline.data.manifest import Row as ManifestRow
+from pipeline.data.plan import make_plan, read_plan, write_plans
 
 SMALL, LARGE = 11_800, 118_000
 
@@ -26,13 +26,13 @@ class Cost:
 
 
 def measure(count: int) -> Cost:
-    """What `count` images cost, in a process of its own, so that its peak is its own."""
+    """The cost of `count` images, in a process of its own, so that the peak is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(cost_of, count).result()
 
 
 def cost_of(count: int) -> Cost:
-    """What `count` images cost in this process; the first round, not timed, shows the peak."""
+    """The cost of `count` images in this process; an untimed first round shows the peak."""
     before = peak_memory_mb()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -73,7 +73,7 @@ def make_split(folder: Path, manifest: Manifest) -> None:
 
 
 def rows() -> Iterator[Row]:
-    """Linear means: an image costs as much among 118,000 as among 11,800."""
+    """Linear growth: an image costs as much among 118,000 as among 11,800."""
     small, large = measure(SMALL), measure(LARGE)
     for what in ("manifest", "split"):
         yield Row(

@@ -1,4 +1,4 @@
-"""Inputs that look like the real ones: rendered scenes, and what a network would say of them."""
+"""Realistic inputs: rendered scenes, and probabilities as of a half-trained network."""
 
 import functools
 
@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.datasets.shapes import render_scene
-from pipeline.manifest import IGNORE
+from pipeline.data.manifest import IGNORE
+from pipeline.datasets.shapes.prepare import render_scene
 
 GRID, CLASSES, BATCH = 41, 21, 20  # of DSRG's training on VOC
 BIG = (375, 500)  # rows and columns of most VOC photographs
@@ -24,7 +24,7 @@ def scenes(count: int, height: int = BIG[0], width: int = BIG[1]) -> tuple[Tenso
 
 
 def probabilities(masks_NHW: Tensor, classes: int, *, sharpness: float = 4.0) -> Tensor:
-    """What a half-trained network says: blurred masks, and mistakes as large as objects.
+    """Probabilities as of a half-trained network: blurred masks, mistakes as large as objects.
 
     Returns:
         probabilities with shape (N, classes, H, W).

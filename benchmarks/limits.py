@@ -1,4 +1,4 @@
-"""What this machine can do at best, measured: the physical limit beside a row."""
+"""The measured speed limits of this machine, for the column `limit`."""
 
 import functools
 
@@ -20,7 +20,7 @@ def memory_rate(device: str) -> float:
 def matrix_rate(device: str, dtype: torch.dtype) -> float:
     """Floating-point operations a second of a large matrix product or a large convolution.
 
-    The better of the two: on some processors one library knows the vector units and the other not.
+    The faster of the two: on some processors only one library uses the vector units.
     """
     side = 8192 if device == "cuda" else 2048
     a = torch.randn(side, side, device=device).to(dtype)

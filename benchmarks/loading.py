@@ -12,15 +12,16 @@ from torchvision.transforms import v2
 
 from benchmarks.inputs import scenes
 from benchmarks.timing import Row, cores, in_turns, processes
-from pipeline.augment import MEAN, MEAN_COLOUR, STD, View, normalise
-from pipeline.device import rng
-from pipeline.manifest import IGNORE
-from pipeline.sampling import Item, Views
+from pipeline.batches.augment import MEAN, MEAN_COLOUR, STD, View, normalise
+from pipeline.batches.labelled import Labelled, Views
+from pipeline.batches.order import Item
+from pipeline.data.manifest import IGNORE
+from pipeline.devices.device import rng
 
 VIEW = View(328, 0.5, 1.5)
 BATCH, BATCHES = 16, 4
 
-# Decoded photographs, in the form each side takes; the processes inherit them.
+# Decoded photographs, in the form that each side needs; the processes inherit them.
 tensors: list[tuple[torch.Tensor, torch.Tensor]] = []
 pictures: list[tuple[Image.Image, torch.Tensor]] = []
 arrays: list[tuple[np.ndarray, np.ndarray]] = []
@@ -28,9 +29,9 @@ arrays: list[tuple[np.ndarray, np.ndarray]] = []
 
 def ours(number: int) -> torch.Tensor:
     """One batch of ours, normalised."""
-    samples = [(*pair, Item(0, place, (number, place))) for place, pair in enumerate(tensors)]
-    images, *_ = Views(VIEW, 1, torch.device("cpu"))(samples)
-    return normalise(images)
+    items = (Item(0, place, (number, place)) for place in range(len(tensors)))
+    samples = [Labelled(item, "", pair) for item, pair in zip(items, tensors, strict=True)]
+    return normalise(Views(VIEW, 1, torch.device("cpu"))(samples).images)
 
 
 def torchvision(number: int) -> torch.Tensor:
@@ -70,7 +71,7 @@ def albumentation(_: int) -> torch.Tensor:
 
 
 def discard(make: Callable[[int], torch.Tensor], number: int) -> None:
-    """Make a batch in a process and leave it there: the peers are not charged for its way back."""
+    """Make a batch in a process and leave it there, so that its transfer does not count."""
     torch.set_num_threads(1)
     make(number)
 

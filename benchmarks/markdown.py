@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.__main__ import LATEST
-from pipeline.atomic import whole_file
+from pipeline.base.atomic import whole_file
 
 PAGE = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- table: make bench -->\n", "<!-- end of table -->\n"
@@ -37,7 +37,7 @@ def line(entry: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Rewrite what stands between the two marks."""
+    """Rewrite the text between the two marks."""
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)

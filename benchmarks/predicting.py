@@ -1,4 +1,4 @@
-"""`python -m stages.predict` with the network for CPUs: until the first mask, and an image."""
+"""`python -m stages.predict` with SqueezeNet: time to the first mask, and per image."""
 
 import subprocess
 import sys
@@ -12,12 +12,12 @@ from PIL import Image
 
 from benchmarks.inputs import scenes
 from benchmarks.timing import Row
-from pipeline.augment import MEAN, STD
-from pipeline.backbones import build_backbone
-from pipeline.inference import logits_of
-from pipeline.manifest import voc_palette
-from pipeline.model_file import ClassEntry, ModelInfo, write_model
-from pipeline.network import DualBranchNet
+from pipeline.batches.augment import MEAN, STD
+from pipeline.data.manifest import voc_palette
+from pipeline.model.inference import logits_of
+from pipeline.model.model_file import ClassEntry, ModelInfo, write_model
+from pipeline.networks.backbone import build_backbone
+from pipeline.train.network import DualBranchNet
 
 IMAGES = 30
 ROUNDS = 3
@@ -25,7 +25,7 @@ FIRST = 3.0  # seconds a person waits
 
 
 def rows() -> Iterator[Row]:
-    """The command on photographs of VOC's size, held against the network alone."""
+    """The command on photographs of VOC's size, against the network alone."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         network = prepare(folder, IMAGES)
@@ -60,7 +60,6 @@ def prepare(folder: Path, count: int) -> DualBranchNet:
         strong=0,
         weak=0,
         seed=0,
-        commit=None,
         params={},
         scores=None,
         licence="random numbers",
@@ -76,7 +75,7 @@ def prepare(folder: Path, count: int) -> DualBranchNet:
 
 
 def run(folder: Path) -> tuple[float, float]:
-    """Seconds until the first mask is there, and from then on an image."""
+    """Seconds to the first mask, and from then on per image."""
     with TemporaryDirectory(dir=folder) as out:
         masks = Path(out) / "masks"
         start = time.perf_counter()
@@ -94,7 +93,7 @@ def run(folder: Path) -> tuple[float, float]:
 
 
 def alone(network: DualBranchNet) -> float:
-    """Seconds of the network on one image that lies in memory."""
+    """Seconds of the network for one image in memory."""
     image_3HW = scenes(1)[0][0]
     best = float("inf")
     for _ in range(ROUNDS + 1):

@@ -1,4 +1,4 @@
-"""What a training step of each recipe takes at its full batch: memory and seconds."""
+"""Memory and seconds of a training step of each recipe, at its full batch."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import Row
-from pipeline.params_file import load_params
+from pipeline.settings.params_file import load_params
 
 RECIPES = Path("recipes")
 BUDGET = 16_000.0  # MB of a common GPU
@@ -19,15 +19,15 @@ CHILD = """
 import json, sys, time
 from pathlib import Path
 import torch
-from pipeline.record import peak_memory_mb
-from pipeline.device import pick_device
-from pipeline.forward import prepare
-from pipeline.losses import segmentation_loss
-from pipeline.network import upsample
-from pipeline.optim import paper_adam
-from pipeline.params_file import load_params
-from pipeline.build import build_network
-from pipeline.plan import make_plan
+from pipeline.base.record import peak_memory_mb
+from pipeline.devices.device import pick_device
+from pipeline.engine.forward import prepare
+from pipeline.train.losses import segmentation_loss
+from pipeline.networks.grid import upsample
+from pipeline.engine.optim import paper_adam
+from pipeline.settings.params_file import load_params
+from pipeline.train.build import build_network
+from pipeline.data.plan import make_plan
 
 params = load_params(Path(sys.argv[1]))
 train, device = params.train, pick_device()
@@ -61,7 +61,7 @@ def measure(recipe: Path) -> dict[str, float]:
 
 
 def rows() -> Iterator[Row]:
-    """Peak memory of a step of `dual`: of the GPU, or of the process where there is none."""
+    """Peak memory of a step of `dual`: of the GPU, or of the process without one."""
     where = "GPU memory" if torch.cuda.is_available() else "process"
     for path in sorted(RECIPES.glob("*.yaml")):
         train, engine = load_params(path).train, load_params(path).engine

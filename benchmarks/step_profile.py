@@ -1,4 +1,4 @@
-"""Where a training step's time goes: python -m benchmarks.step_profile prints tables.
+"""Profiles a training step: python -m benchmarks.step_profile prints tables.
 
 One of the default run (params.yaml, rendered scenes), two of VGG16 at its benchmark's size.
 """
@@ -11,19 +11,21 @@ import typer
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.training import dual_step
-from pipeline.augment import View, normalise
-from pipeline.build import build_network
-from pipeline.datasets.shapes import prepare
-from pipeline.device import pick_device
-from pipeline.forward import prepare as prepare_network
-from pipeline.losses import segmentation_loss
-from pipeline.manifest import read_manifest, write_manifest
-from pipeline.network import upsample
-from pipeline.optim import paper_adam
-from pipeline.params import Engine, Params
-from pipeline.params_file import load_params
-from pipeline.plan import make_plan
-from pipeline.sampling import BatchPlan, batches
+from pipeline.batches.augment import View, normalise
+from pipeline.batches.labelled import batches
+from pipeline.batches.order import BatchPlan
+from pipeline.data.manifest import read_manifest, write_manifest
+from pipeline.data.pairs import Pair
+from pipeline.data.plan import make_plan
+from pipeline.datasets.shapes.prepare import prepare
+from pipeline.devices.device import pick_device
+from pipeline.engine.forward import prepare as prepare_network
+from pipeline.engine.optim import paper_adam
+from pipeline.networks.grid import upsample
+from pipeline.settings.params import Engine, Params
+from pipeline.settings.params_file import load_params
+from pipeline.train.build import build_network
+from pipeline.train.losses import segmentation_loss
 
 STEPS = 10
 
@@ -35,8 +37,10 @@ def default_steps(params: Params, folder: Path) -> Callable[[], object]:
     manifest = read_manifest(folder, folder)
     train = params.train
     sizes = (train.batch_size // 2,) * 2
-    pairs = [[(manifest.path(r.image), manifest.path(r.mask)) for r in manifest.of(split)]
-             for split in ("strong", "weak")]  # fmt: skip
+    pairs = [
+        [Pair(r.id, manifest.path(r.image), manifest.path(r.mask)) for r in manifest.of(split)]
+        for split in ("strong", "weak")
+    ]
     order = BatchPlan([len(stream) for stream in pairs], sizes, 1000, seed=0)
     view = View(train.crop, train.scale_min, train.scale_max)
     data = iter(batches(pairs, order, view=view, classes=len(classes), workers=0,
@@ -51,14 +55,14 @@ def default_steps(params: Params, folder: Path) -> Callable[[], object]:
 
     def step() -> None:
         with record_function("data: views of decoded images"):
-            images, masks, *_ = next(data)
+            batch = next(data)
         with record_function("normalise"):
-            normal = normalise(images)
+            normal = normalise(batch.images)
         with record_function("forward"):
             size = (train.crop, train.crop)
             logits = upsample(forward(normal, sizes), size, network.backbone.geometry)
         with record_function("loss"):
-            loss = segmentation_loss(logits, masks.long(), sizes)
+            loss = segmentation_loss(logits, batch.masks.long(), sizes)
         optimiser.zero_grad(set_to_none=True)
         with record_function("backward"):
             loss.backward()
@@ -85,15 +89,7 @@ def main() -> None:
         typer.echo(f"{STEPS} steps of the default dual\n")
         typer.echo(table(default_steps(params, Path(folder))))
     for precision in ("fp32", "bf16"):
-        engine = Engine(
-            processes=1,
-            workers=0,
-            precision=precision,
-            tf32=False,
-            compile=False,
-            deterministic=False,
-            tensorboard=False,
-        )
+        engine = Engine(precision=precision, tf32=False, compile=False, deterministic=False)
         typer.echo(f"{STEPS} steps of VGG16 dual, {precision}\n")
         typer.echo(table(dual_step(engine)))
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import Row, in_turns
-from pipeline.backbones import build_backbone
-from pipeline.losses import segmentation_loss
-from pipeline.network import DualBranchNet, upsample
+from pipeline.networks.backbone import build_backbone
+from pipeline.networks.grid import upsample
+from pipeline.train.losses import segmentation_loss
+from pipeline.train.network import DualBranchNet
 
 SIDE, BATCH, CLASSES = 160, 4, 21
 
@@ -16,20 +17,20 @@ Forward = Callable[[DualBranchNet, Tensor, Sequence[int]], Tensor]
 
 
 def halves(network: DualBranchNet, images: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Ours: each branch gets its part of the batch."""
+    """Ours: each branch gets its half of the batch."""
     logits: Tensor = network(images, sizes)
     return logits
 
 
 def everything(network: DualBranchNet, images: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Fig. 5: every branch gets all images, and the part without annotations is dropped."""
+    """Fig. 5: each branch gets all images; the outputs without annotations are dropped."""
     features = network.neck(network.backbone(images))
     parts = [torch.split(branch(features), list(sizes)) for branch in network.branches]
     return torch.cat([part[place] for place, part in enumerate(parts)])
 
 
 def make_step(branches: int, forward: Forward) -> Callable[[], object]:
-    """One step of VGG16 with Adam at a side a CPU can bear."""
+    """One step of VGG16 with Adam, small enough for a CPU."""
     torch.manual_seed(0)
     network = DualBranchNet(build_backbone("vgg16", "none"), CLASSES, branches=branches, neck_n=0)
     network = network.to(memory_format=torch.channels_last).train()
@@ -61,5 +62,5 @@ def rows() -> Iterator[Row]:
         1000 * papers,
         "ms",
         1.2,
-        note="equal gradients: tests/pipeline/test_network.py",
+        note="equal gradients: tests/pipeline/train/test_network.py",
     )

@@ -1,4 +1,4 @@
-"""Rows of the table, and timing two things in turns."""
+"""Rows of the table, and timing of several sides in turns."""
 
 import os
 import time
@@ -18,7 +18,7 @@ class Row:
 
     Attributes:
         name: what is measured.
-        peer_name: what it is held against; for a budget, what sets it.
+        peer_name: what it is compared with; for a budget, what sets it.
         ours: our cost.
         peer: the peer's cost, or the budget.
         unit: of both.
@@ -54,8 +54,8 @@ class Row:
 def in_turns(*sides: Callable[[], object], rounds: int = 5) -> list[float]:
     """Least seconds of each side over `rounds` rounds, every side once a round.
 
-    The least is the time with the fewest interruptions; taking turns lets a busy machine slow
-    all sides alike. One round before is not counted. A GPU is waited for.
+    The least time has the fewest interruptions; with turns, a busy machine slows all sides alike.
+    One more round before is not counted. Each side waits for the GPU.
     """
     best = [float("inf")] * len(sides)
     for number in range(rounds + 1):
@@ -71,7 +71,7 @@ def in_turns(*sides: Callable[[], object], rounds: int = 5) -> list[float]:
 
 @contextmanager
 def processes() -> Iterator[ProcessPoolExecutor]:
-    """One process a core, for peers that use one core each; they inherit what was made before."""
+    """One process per core, for peers that use one core; they inherit the data made before."""
     with ProcessPoolExecutor(cores(), mp_context=get_context("fork")) as pool:
         yield pool
 

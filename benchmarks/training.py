@@ -10,19 +10,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.limits import matrix_rate
 from benchmarks.timing import Row, in_turns
-from pipeline.backbones import build_backbone
-from pipeline.device import pick_device, use_tf32
-from pipeline.forward import prepare
-from pipeline.losses import segmentation_loss
-from pipeline.network import DualBranchNet, upsample
-from pipeline.params import Engine
+from pipeline.devices.device import pick_device, use_tf32
+from pipeline.engine.forward import prepare
+from pipeline.networks.backbone import build_backbone
+from pipeline.networks.grid import upsample
+from pipeline.settings.params import Engine
+from pipeline.train.losses import segmentation_loss
+from pipeline.train.network import DualBranchNet
 
 CLASSES = 21
 Step = Callable[[], Tensor]
 
 
 def size(device: torch.device) -> tuple[int, int]:
-    """Batch and side: the paper's on a GPU, what a CPU can bear elsewhere."""
+    """Batch and side: the paper's on a GPU, smaller ones on a CPU."""
     return (16, 328) if device.type == "cuda" else (4, 160)
 
 
@@ -36,7 +37,7 @@ def batch(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def dual_step(engine: Engine | None) -> Step:
-    """A step of the dual-branch network; without an engine as people first write it.
+    """A step of the dual-branch network; without an engine, that of a plain loop.
 
     The plain loop: float32, channels first, the unfused optimiser.
     """
@@ -68,7 +69,7 @@ def library_step(precision: torch.dtype | None) -> Step:
     """The nearest network of segmentation_models.pytorch: a feature pyramid on VGG16."""
     device = pick_device()
     images, labels = batch(device)
-    side = 32 * (images.shape[-1] // 32)  # it wants whole blocks of 32
+    side = 32 * (images.shape[-1] // 32)  # it needs multiples of 32
     images, labels = images[..., :side, :side], labels[..., :side, :side]
     torch.manual_seed(0)
     network: nn.Module = smp.FPN("vgg16", encoder_weights=None, classes=CLASSES)
@@ -100,13 +101,10 @@ def rows() -> Iterator[Row]:
     gpu = device.type == "cuda"
     use_tf32(gpu)
     bf16 = Engine(
-        processes=1,
-        workers=0,
         precision="bf16",
         tf32=gpu,
         compile=gpu,
         deterministic=False,
-        tensorboard=False,
     )
     fp32 = bf16.model_copy(update={"precision": "fp32", "compile": False})
     plain, ours = dual_step(None), dual_step(bf16)

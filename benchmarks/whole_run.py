@@ -12,16 +12,17 @@ from PIL import Image
 
 from benchmarks.inputs import scenes
 from benchmarks.timing import Row
-from pipeline.images import write_mask
-from pipeline.manifest import Manifest, make_classes, read_manifest, write_manifest
-from pipeline.manifest import Row as Entry
-from pipeline.params import Params
-from pipeline.params_file import load_params
-from pipeline.plan import make_plan, proxy_path
-from pipeline.train import train_network
+from pipeline.data.images import write_mask
+from pipeline.data.manifest import Manifest, make_classes, read_manifest, write_manifest
+from pipeline.data.manifest import Row as Entry
+from pipeline.data.pairs import proxy_path
+from pipeline.data.plan import make_plan
+from pipeline.settings.params import Params
+from pipeline.settings.params_file import load_params
+from pipeline.train.train import train_network
 
 STRONG, WEAK = 1464, 9118  # VOC's images with masks, and the rest of the 10,582
-DISTINCT = 64  # photographs rendered; the others are copies of them in files of their own
+DISTINCT = 64  # rendered photographs; the others are copies of their files
 BUDGET = 360.0  # seconds
 
 
@@ -61,7 +62,7 @@ def run(params: Params, strong: int, weak: int) -> tuple[float, int]:
 
 
 def rows() -> Iterator[Row]:
-    """The recipe voc-vgg16 as it stands, ImageNet's weights and the looks at val left out."""
+    """The recipe voc-vgg16, without ImageNet weights and without scoring on val."""
     if not torch.cuda.is_available():
         return
     params = load_params(Path("recipes/voc-vgg16.yaml"))

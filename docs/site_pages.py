@@ -37,10 +37,21 @@ def modules() -> dict[str, str]:
     return found
 
 
+def index() -> str:
+    """A table of modules for each package: a room, or the folder around rooms."""
+    lines, said = ["# Modules"], modules()
+    for package in (name for name in said if (ROOT / name.replace(".", "/")).is_dir()):
+        lines += ["", f"## [{package}]({package}.md)", "", said[package], ""]
+        inside = [name for name in said if re.fullmatch(rf"{package}\.\w+", name)]
+        names = [name for name in inside if not (ROOT / name.replace(".", "/")).is_dir()]
+        rows = [f"| [{name.rpartition('.')[2]}]({name}.md) | {said[name]} |" for name in names]
+        lines += ["| module | |", "|---|---|", *rows] if rows else []
+    return "\n".join(lines)
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that no file of docs/ holds."""
-    rows = [f"| [{name}]({name}.md) | {said} |" for name, said in modules().items()]
-    made = {"reference/index.md": "\n".join(["# Modules", "", "| module | |", "|---|---|", *rows])}
+    made = {"reference/index.md": index()}
     for name in modules():
         made[f"reference/{name}.md"] = f"# {name}\n\n::: {name}\n"
     for name, uri in ROOT_PAGES.items():

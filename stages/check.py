@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import UserError
-from stages.common import stage
+from pipeline.base.errors import UserError
+from stages.command import stage
 
 Folder = Annotated[Path, typer.Argument(help="The folder that holds images/, masks and tags.")]
 Out = Annotated[Path, typer.Option("--out", help="Where index.html goes.")]
 Share = Annotated[
-    float, typer.Option("--val-share", min=0, max=1, help="As download.folder.val_share.")
+    float,
+    typer.Option(
+        "--val-share", min=0, max=1, help="Same as download.folder.val_share in params.yaml."
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="As seed in params.yaml.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Same as seed in params.yaml.")]
 
 
 @stage

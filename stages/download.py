@@ -2,8 +2,8 @@
 
 import typer
 
-from pipeline.paths import DATASET, PARAMS, RECORDS
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import DATASET, PARAMS, record_file
+from stages.command import ParamsFile, read_params, stage
 
 
 @stage
@@ -11,11 +11,11 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     """Render, download or read the data set; write one manifest for all kinds."""
     params = read_params(params_file)
 
-    from pipeline.download import download
-    from pipeline.record import write_record
+    from pipeline.base.record import write_record
+    from pipeline.datasets.reading.download import download
 
     counts = download(params, DATASET)
-    write_record(RECORDS / "download.json", summary=counts)
+    write_record(record_file("download"), DATASET / "manifest.csv", summary=counts)
     typer.echo(f"{params.dataset}: " + ", ".join(f"{n} {split}" for split, n in counts.items()))
     typer.echo(f"wrote {DATASET / 'manifest.csv'}")
 

@@ -1,11 +1,11 @@
-"""Score one variant's networks on val: results/<variant>, data/predictions/<variant>."""
+"""Score one variant's networks on val: results/*/<variant>.*, data/predictions/<variant>."""
 
 from typing import Annotated
 
 import typer
 
-from pipeline.paths import MODELS, PARAMS, PREDICTIONS, RECORDS, RESULTS, SPLIT
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import MODELS, PARAMS, PREDICTIONS, SPLIT, record_file, result_file
+from stages.command import ParamsFile, read_params, stage
 from stages.processes import start
 
 
@@ -14,31 +14,30 @@ def main(
     variant: Annotated[str, typer.Argument(help="One of the variants in params.yaml.")],
     params_file: ParamsFile = PARAMS,
 ) -> None:
-    """Full images, strong branch only, one confusion matrix a network."""
+    """Score each of a variant's networks on whole val images, strong branch only."""
     params = read_params(params_file)
 
-    from pipeline.manifest import open_manifest
-    from pipeline.plan import read_plan
-    from pipeline.record import write_record
-    from pipeline.score import evaluate_variant
-    from pipeline.submission import ARCHIVE, SERVER
+    from pipeline.base.record import write_record
+    from pipeline.data.manifest import open_manifest
+    from pipeline.data.plan import read_plan
+    from pipeline.evaluate.submission import ARCHIVE, SERVER
+    from pipeline.evaluate.variant import evaluate_variant
 
-    folder = RESULTS / variant
-    with start(params.engine) as world:
+    with start(params) as world:
         metrics = evaluate_variant(
             params,
             open_manifest(params),
             read_plan(SPLIT, variant),
             models=MODELS,
             predictions=PREDICTIONS / variant,
-            folder=folder,
         )
         if world.leads:
-            write_record(RECORDS / f"evaluate-{variant}.json", summary=metrics)
+            made = result_file("confusion", variant)
+            write_record(record_file(f"evaluate {variant}"), made, summary=metrics)
             deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""
             score = f"mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)"
             typer.echo(f"{variant}: {score}")
-            typer.echo(f"wrote {folder}")
+            typer.echo(f"wrote results/*/{variant}.*")
             archive = PREDICTIONS / variant / ARCHIVE
             if archive.exists():
                 typer.echo(f"wrote {archive} for {SERVER}, which alone can score VOC test")

@@ -1,34 +1,33 @@
-"""Score the DSRG network itself on val: results/dsrg, data/predictions/dsrg."""
+"""Score the DSRG network itself on val: results/*/dsrg.*, data/predictions/dsrg."""
 
 import typer
 
-from pipeline.paths import DSRG, PARAMS, PREDICTIONS, RECORDS, RESULTS
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import DSRG, PARAMS, PREDICTIONS, record_file, result_file
+from stages.command import ParamsFile, read_params, stage
 from stages.processes import start
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
-    """Full images in one pass, as every variant is scored; tags and CRF are left out."""
+    """Score the DSRG network on whole val images in one pass, without tags or CRF."""
     params = read_params(params_file)
 
-    from pipeline.baseline import evaluate_dsrg
-    from pipeline.manifest import open_manifest
-    from pipeline.record import write_record
+    from pipeline.base.record import write_record
+    from pipeline.data.manifest import open_manifest
+    from pipeline.evaluate.dsrg_network import evaluate_dsrg
 
-    folder = RESULTS / "dsrg"
-    with start(params.engine) as world:
+    with start(params) as world:
         metrics = evaluate_dsrg(
             params,
             open_manifest(params),
             dsrg=DSRG,
             predictions=PREDICTIONS / "dsrg",
-            folder=folder,
         )
         if world.leads:
-            write_record(RECORDS / "evaluate_dsrg.json", summary=metrics)
+            made = result_file("confusion", "dsrg")
+            write_record(record_file("evaluate_dsrg"), made, summary=metrics)
             typer.echo(f"dsrg: mIoU {metrics['miou']:.2f}")
-            typer.echo(f"wrote {folder}")
+            typer.echo("wrote results/*/dsrg.*")
 
 
 if __name__ == "__main__":

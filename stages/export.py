@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stages.common import stage
+from stages.command import stage
 
 
 class Format(StrEnum):
@@ -23,19 +23,19 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for model.onnx, model.pt2 and the card.")],
     chosen: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.BOTH,
 ) -> None:
-    """Bytes of any size and number in, probabilities and masks at that size out."""
-    from pipeline.photographs import make_out
+    """Export a model file: bytes of any size in, probabilities and masks of that size out."""
+    from pipeline.model.photographs import make_out
 
     make_out(out)
 
-    from pipeline.export import OPSET, TOLERANCE, USE, export
-    from pipeline.model_card import write_card
-    from pipeline.model_file import read_model
+    from pipeline.model.export import OPSET, TOLERANCE, USE, export
+    from pipeline.model.model_card import write_card
+    from pipeline.model.model_file import read_model
 
     info, network = read_model(model)
     formats = ("onnx", "torch") if chosen is Format.BOTH else (chosen.value,)
     worst = export(info, network, out, formats)
-    write_card(out, info, model.name, USE)
+    write_card(out, info, model, {}, USE)
     for name, difference in worst.items():
         opset = f" (opset {OPSET})" if name.endswith(".onnx") else ""
         typer.echo(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.paths import MODELS, PACKAGES, PARAMS, RECORDS, RESULTS, SPLIT
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import MODELS, PACKAGES, PARAMS, SPLIT
+from stages.command import ParamsFile, read_params, stage
 
 
 @stage
@@ -13,21 +13,19 @@ def main(
     variant: Annotated[str, typer.Argument(help="One of the variants in params.yaml.")],
     params_file: ParamsFile = PARAMS,
 ) -> None:
-    """One file that needs no params.yaml, and a card; the weak branch stays behind."""
+    """Write one model file that needs no params.yaml, and its card; the weak branch is left out."""
     params = read_params(params_file)
 
-    from pipeline.atomic import whole_folder
-    from pipeline.manifest import open_manifest
-    from pipeline.package import MODEL, package, write_package
-    from pipeline.plan import read_plan
+    from pipeline.base.atomic import whole_folder
+    from pipeline.data.manifest import open_manifest
+    from pipeline.data.plan import read_plan
+    from pipeline.model.package import MODEL, package, write_package
 
     info, state = package(
         params,
         open_manifest(params),
         read_plan(SPLIT, variant),
         models=MODELS,
-        records=RECORDS,
-        results=RESULTS / variant,
     )
     with whole_folder(PACKAGES / variant) as folder:
         write_package(info, state, folder)

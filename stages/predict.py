@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stages.common import stage
+from stages.command import stage
 
 Images = Annotated[
     list[str],
@@ -13,7 +13,9 @@ Images = Annotated[
 ]
 Scales = Annotated[
     str,
-    typer.Option(help="Resize by each of these, average; 0.75,1,1.25 takes three times as long."),
+    typer.Option(
+        help="Resize by each of these and average; 0.75,1,1.25 takes three times as long."
+    ),
 ]
 Flip = Annotated[
     bool, typer.Option("--flip", help="Average with the mirrored image; twice as long.")
@@ -22,11 +24,14 @@ Window = Annotated[
     int | None, typer.Option(help="Side in pixels of windows that slide over the image.")
 ]
 Stride = Annotated[
-    int | None, typer.Option(help="Pixels between windows; three quarters of them by default.")
+    int | None,
+    typer.Option(help="Pixels between windows; three quarters of the window by default."),
 ]
 Probabilities = Annotated[
     bool,
-    typer.Option("--probabilities", help="Write them, too: float16, classes x rows x columns."),
+    typer.Option(
+        "--probabilities", help="Also write the probabilities: float16, classes x rows x columns."
+    ),
 ]
 Overlays = Annotated[bool, typer.Option(help="Write photographs with the objects coloured.")]
 
@@ -43,16 +48,16 @@ def main(
     probabilities: Probabilities = False,
     overlays: Overlays = True,
 ) -> None:
-    """A palette PNG of each image at its own size, an overlay, and a table of areas."""
-    from pipeline.photographs import find_photographs, make_out
+    """Write a palette PNG for each photograph at its own size, an overlay, and a table of areas."""
+    from pipeline.model.photographs import find_photographs, make_out
 
     photographs = find_photographs(images, out)
     make_out(out)
 
-    from pipeline.device import pick_device, use_tf32
-    from pipeline.inference import Options, read_scales
-    from pipeline.predict import load_model
-    from pipeline.predict_files import AREAS, predict_files
+    from pipeline.devices.device import pick_device, use_tf32
+    from pipeline.model.inference import Options, read_scales
+    from pipeline.model.predict import load_model
+    from pipeline.model.predict_files import AREAS, predict_files
 
     options = Options(read_scales(scales), flip, window, stride)
     if pick_device().type == "cuda":

@@ -2,25 +2,25 @@
 
 import typer
 
-from pipeline.paths import PARAMS, PROXY, RECORDS, SEEDS
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import PARAMS, PROXY, SEEDS, record_file
+from stages.command import ParamsFile, read_params, stage
 from stages.processes import start
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
-    """Multi-scale inference, full-resolution CRF, argmax within the image's tags."""
+    """Write a proxy mask of every training image, by the generator in params.yaml; measure them."""
     params = read_params(params_file)
 
-    from pipeline.manifest import open_manifest
-    from pipeline.proxy import make_proxies
-    from pipeline.record import write_record
+    from pipeline.base.record import write_record
+    from pipeline.data.manifest import open_manifest
+    from pipeline.weak.proxy.proxy import make_proxies
 
-    with start(params.engine) as world:
+    with start(params) as world:
         manifest = open_manifest(params)
         quality = make_proxies(params, manifest, seeds=SEEDS, folder=PROXY)
         if world.leads:
-            write_record(RECORDS / "proxy.json", summary=quality)
+            write_record(record_file("proxy"), PROXY / "images.csv", summary=quality)
             scores = ", ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items())
             typer.echo(f"{len(manifest.train())} masks; {scores}")
             typer.echo(f"wrote {PROXY}")

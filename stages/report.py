@@ -2,17 +2,17 @@
 
 import typer
 
-from pipeline.paths import PARAMS, REPORT
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import PARAMS, REPORT
+from stages.command import ParamsFile, read_params, stage
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
-    """One page: comparison, curves, per-class IoU, a viewer, pictures, proxies, record."""
+    """Write the report: comparison, curves, per-class IoU, viewer, pictures, proxies, records."""
     params = read_params(params_file)
 
-    from pipeline.atomic import whole_folder
-    from pipeline.manifest import open_manifest
+    from pipeline.base.atomic import whole_folder
+    from pipeline.data.manifest import open_manifest
     from pipeline.report.page import comparison_text, write_report
 
     with whole_folder(REPORT) as folder:

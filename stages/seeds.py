@@ -2,25 +2,25 @@
 
 import typer
 
-from pipeline.paths import PARAMS, RECORDS, SEEDS
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import PARAMS, SEEDS, record_file
+from stages.command import ParamsFile, read_params, stage
 from stages.processes import start
 
 
 @stage
 def main(params_file: ParamsFile = PARAMS) -> None:
-    """CAM seeds of the objects and gradient-saliency seeds of the background."""
+    """Train a classifier on the tags; write CAM seeds of objects, saliency seeds of background."""
     params = read_params(params_file)
 
-    from pipeline.manifest import open_manifest
-    from pipeline.record import write_record
-    from pipeline.seeds import make_seeds
+    from pipeline.base.record import write_record
+    from pipeline.data.manifest import open_manifest
+    from pipeline.weak.seeds.seeds import make_seeds
 
     batch = "cam.optimiser.batch_size", params.cam.optimiser.batch_size
-    with start(params.engine, batch) as world:
+    with start(params, batch) as world:
         summary = make_seeds(params, open_manifest(params), SEEDS)
         if world.leads:
-            write_record(RECORDS / "seeds.json", summary=summary)
+            write_record(record_file("seeds"), SEEDS / "classifier.safetensors", summary=summary)
             right, seeded = summary["tag_accuracy"], summary["seeded"]
             typer.echo(f"tags right: {right:.1f} %, seeded: {seeded:.1f} %")
             typer.echo(f"wrote {SEEDS}")

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.paths import PARAMS, RECORDS, SPLIT, model_dir
-from stages.common import ParamsFile, read_params, stage
+from pipeline.settings.paths import PARAMS, SPLIT, model_dir, record_file
+from stages.command import ParamsFile, read_params, stage
 from stages.processes import start
 
 
@@ -18,19 +18,19 @@ def main(
     """Train a single-branch or the dual-branch network on one variant's labels."""
     params = read_params(params_file)
 
-    from pipeline.manifest import open_manifest
-    from pipeline.plan import read_plan
-    from pipeline.record import write_record
-    from pipeline.teaching import smallest_part
-    from pipeline.train import train_network
+    from pipeline.base.record import write_record
+    from pipeline.data.manifest import open_manifest
+    from pipeline.data.plan import read_plan
+    from pipeline.train.train import smallest_part, train_network
 
     folder = model_dir(variant, seed)
     plan = read_plan(SPLIT, variant)
     batch = "train.batch_size", smallest_part(params, plan)
-    with start(params.engine, batch) as world:
+    with start(params, batch) as world:
         summary = train_network(params, open_manifest(params), plan, seed, folder)
         if world.leads:
-            write_record(RECORDS / f"train-{variant}-{seed}.json", summary=summary)
+            record = record_file(f"train {variant} {seed}")
+            write_record(record, folder / "network.safetensors", summary=summary)
             scores = ", ".join(f"{key} {value:.4g}" for key, value in summary.items())
             typer.echo(f"{variant}, seed {seed}: {scores}")
             typer.echo(f"wrote {folder}")

@@ -1,15 +1,16 @@
 """Fixtures that several tests share: small params and a small rendered data set."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.datasets.shapes import prepare
-from pipeline.images import read_mask, write_mask
-from pipeline.manifest import IGNORE, Manifest, read_manifest, write_manifest
-from pipeline.params import Params
-from pipeline.plan import proxy_path
+from pipeline.data.images import read_mask, write_mask
+from pipeline.data.manifest import IGNORE, Manifest, read_manifest, write_manifest
+from pipeline.data.pairs import proxy_path
+from pipeline.datasets.shapes.prepare import prepare
+from pipeline.settings.params import Params
 from tests.repository import fill_repository
 from tests.settings import small_params
 
@@ -50,7 +51,13 @@ def ready(manifest: Manifest, workspace: Path) -> Manifest:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small repository, `dvc repro` already run. Who changes it puts it back."""
+    """A small repository, `dvc repro` already run. Only to be read."""
     folder = tmp_path_factory.mktemp("clone")
     fill_repository(folder)
     return folder
+
+
+@pytest.fixture
+def own(clone: Path, tmp_path: Path) -> Path:
+    """A copy of the small repository that a test may change."""
+    return Path(shutil.copytree(clone, tmp_path / "own", symlinks=True))

@@ -12,9 +12,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from PIL import Image
 
-from pipeline.datasets.shapes import CLASS_NAMES
-from pipeline.images import Bytes
-from pipeline.manifest import voc_palette
+from pipeline.data.images import Bytes
+from pipeline.data.manifest import voc_palette
+from pipeline.datasets.shapes.prepare import CLASS_NAMES
 from tests.trees import make_folder, run_lengths, scene
 
 IGNORE = "ignore"

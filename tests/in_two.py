@@ -1,6 +1,6 @@
-"""What two processes do in tests/pipeline/test_distributed.py: `python -m tests.in_two FOLDER`.
+"""What two processes do in tests/pipeline/devices/test_distributed.py.
 
-Each process writes what it got to FOLDER/<rank>.pt.
+`python -m tests.in_two FOLDER`; each process writes what it got to FOLDER/<rank>.pt.
 """
 
 import sys
@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.consistency import strong_copies
-from pipeline.distributed import World, gathered, joined, shared_folder, total, total_array
-from pipeline.forward import prepare
-from pipeline.layers import BatchNorm, Dropout
-from pipeline.sampling import BatchPlan, Item
+from pipeline.batches.order import BatchPlan, Item
+from pipeline.devices.distributed import World, gathered, joined, shared_folder, total, total_array
+from pipeline.engine.forward import prepare
+from pipeline.networks.layers import BatchNorm, Dropout
+from pipeline.train.consistency import strong_copies
 from tests.settings import small_params
 
 BATCH = 5  # uneven shares: three images and two
-ENGINE = small_params(**{"engine.processes": 2}).engine
+ENGINE = small_params().engine
 
 
 class Small(nn.Module):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from pipeline.augment import MEAN, STD
-from pipeline.backbones import build_backbone
-from pipeline.manifest import voc_palette
-from pipeline.model_file import ClassEntry, ModelInfo, kept_part, write_model
-from pipeline.network import DualBranchNet
+from pipeline.batches.augment import MEAN, STD
+from pipeline.data.manifest import voc_palette
+from pipeline.model.model_file import ClassEntry, ModelInfo, inference_tensors, write_model
+from pipeline.networks.backbone import build_backbone
+from pipeline.train.network import DualBranchNet
 
 NAMES = ("background", "cat", "dog", "<b>bird</b>", "sea_horse")
 
@@ -29,7 +29,6 @@ def small_info(backbone: str = "vgg16_narrow", **changes: object) -> ModelInfo:
         "strong": 6,
         "weak": 10,
         "seed": 0,
-        "commit": "0123456789ab",
         "params": {"dataset": "shapes"},
         "scores": None,
         "licence": "as the data set's",
@@ -57,5 +56,7 @@ def small_network(backbone: str = "vgg16_narrow", branches: int = 1) -> DualBran
 
 def write_small(folder: Path, backbone: str = "vgg16_narrow") -> Path:
     path = folder / "model.safetensors"
-    write_model(path, small_info(backbone), kept_part(small_network(backbone, 2).state_dict()))
+    write_model(
+        path, small_info(backbone), inference_tensors(small_network(backbone, 2).state_dict())
+    )
     return path

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.params import Params
+from pipeline.settings.params import Params
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +39,7 @@ SMALL: dict[str, Any] = {
     "train.crop": 32,
     "train.neck_width": 8,
     "train.validations": 0,
-    "engine.workers": 0,
+    "machine.workers": 0,
     "evaluate.batch_size": 4,
 }
 
@@ -84,10 +84,23 @@ runpy.run_module("stages.{stage}", run_name="__main__")
 """
 
 
+def files_of(folder: Path, output: str) -> list[Path]:
+    """The files below what a pattern such as `results/*/dual.*` or `data/seeds` finds."""
+    found = [path for top in folder.glob(output) for path in (top, *top.rglob("*"))]
+    return sorted(path for path in found if path.is_file())
+
+
+def remove(folder: Path, output: str) -> None:
+    """Take away what a pattern finds, files and folders."""
+    for path in folder.glob(output):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def copy_project(folder: Path) -> None:
     """The project's own files that its stages need, but for params.yaml."""
     for name in ("pipeline", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "live").mkdir(exist_ok=True)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "live/.gitignore"):
+    files = ("dvc.yaml", ".dvcignore", ".gitignore", "live/.gitignore", "results/lambda/.gitkeep")
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)

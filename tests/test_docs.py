@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.imports import ROOMS, module_file
 from tests.settings import ROOT
 
 PAGES = sorted(
@@ -19,6 +20,7 @@ PAGES = sorted(
 )
 CODE = re.compile(r"^```(?s:.*?)^```$|`[^`\n]+`", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<(https?://[^>]+)>")
+PATH = re.compile(r"\b(?:pipeline|stages|tests|benchmarks|recipes)/[\w./-]+\w")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -87,14 +89,30 @@ def test_commands_exist(page: Path) -> None:
         assert (ROOT / "recipes" / f"{name}.yaml").exists(), f"recipes/{name}.yaml"
 
 
-def test_readme_is_short_and_names_every_module() -> None:
+@by_page
+def test_paths_and_modules_exist(page: Path) -> None:
+    """But for those that a page adds itself, by a code block that begins with the path."""
+    text = page.read_text(encoding="utf-8")
+    own = set(re.findall(r"^```python\n# (\S+\.py)$", text, re.MULTILINE))
+    for found in set(PATH.findall(text)) - own:
+        assert "NAME" in found or (ROOT / found).exists(), f"{page.name} names {found}"
+    own = {path.removesuffix(".py").replace("/", ".") for path in own}
+    for found in set(re.findall(r"\bpipeline(?:\.\w+)+", text)) - own:
+        module, _, name = found.rpartition(".")
+        source = module_file(module, ROOT)
+        assert source, f"{page.name} names {found}"
+        defined = re.search(rf"^(class |def )?{name}\b", source.read_text("utf-8"), re.MULTILINE)
+        assert defined or module_file(found, ROOT), f"{page.name} names {found}"
+
+
+def test_readme_is_short_and_names_every_room() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 200
-    tree = text.partition("## The tree")[2].partition("\n## ")[0]
-    for path in (ROOT / "pipeline").glob("*.py"):
-        assert path.name == "__init__.py" or f" {path.name} " in f"{tree} ", path.name
-    for folder in (path for path in (ROOT / "pipeline").iterdir() if path.is_dir()):
-        assert folder.name == "__pycache__" or f"{folder.name}/" in tree, folder.name
+    tree = text.partition("## The tree\n\n")[2].partition("\n\n")[0]
+    assert len(tree.splitlines()) <= 20
+    named = re.findall(r"[a-z/]+/(?= |$)", tree)
+    for room in ROOMS:
+        assert f"{room.removesuffix('NAME').rstrip('/')}/" in named, room
 
 
 def test_every_stage_is_in_the_readme() -> None:

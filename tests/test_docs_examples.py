@@ -1,7 +1,7 @@
 """The files that the pages on adding something show: taken into a copy of the project, and run.
 
 A page's Python block begins with the path it is a file at. The copy has nothing else that the
-project has not, so that one file is all that each takes.
+project has not, so that one module is all that each takes.
 """
 
 import os
@@ -65,7 +65,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "conftest.py",
         "repository.py",
         "weights.py",
-        "pipeline/test_backbones.py",
+        "pipeline/backbones/test_backbones.py",
     ):
         (folder / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "tests" / name, folder / "tests" / name)
@@ -88,11 +88,18 @@ def run(folder: Path, *command: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_one_file_outside_of_tests_is_all(page: Path) -> None:
+def test_one_module_outside_of_tests_is_all(page: Path) -> None:
+    """A data set's package has its line of purpose beside it."""
     added = [name for name in files_of(page) if not name.startswith("tests/")]
-    assert len(added) == 1
-    assert re.fullmatch(r"pipeline/(backbones|datasets|generators)/\w+\.py", added[0])
-    assert f"`{Path(added[0]).parent.as_posix()}/NAME.py`" in page.read_text(encoding="utf-8")
+    *purpose, module = added
+    found = re.fullmatch(
+        r"(pipeline/)(backbones/|generators/|datasets/)\w+(\.py|/prepare\.py)", module
+    )
+    assert found
+    packaged = found[2] == "datasets/"
+    assert purpose == [module.replace("prepare", "__init__")] * packaged
+    said = f"`{found[1]}{found[2]}NAME{'/' if packaged else '.py'}`"
+    assert said in page.read_text(encoding="utf-8")
 
 
 def test_the_tests_that_the_pages_name_pass(copy: Path) -> None:
@@ -121,7 +128,7 @@ def test_every_stage_runs_with_all_three(copy: Path) -> None:
     bring = """
 import shutil
 from pathlib import Path
-from tests.pipeline.datasets.test_pets import make_pets
+from tests.pipeline.datasets.pets.test_prepare import make_pets
 make_pets(Path("root/oxford-iiit-pet"))
 """
     run(copy, "-c", bring + RUN_ALL.format(stages=STAGES[:1]))

@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -49,53 +48,47 @@ def change(folder: Path, key: str, value: str) -> None:
     path.write_text(text, "utf-8")
 
 
-@pytest.fixture(scope="module")
-def mine(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the repository that these tests may change, with room beside it."""
-    return Path(shutil.copytree(clone, tmp_path_factory.mktemp("use") / "first", symlinks=True))
-
-
-@pytest.fixture(scope="module")
-def second(mine: Path) -> Path:
+@pytest.fixture
+def second(own: Path) -> Path:
     """A clone on which `dvc pull` ran, as the page has it."""
     for line in [*commands("A remote"), *commands("Push")]:
-        shell(line, mine)
+        shell(line, own)
     for line in commands("Pull"):
-        there = mine.parent if line.startswith("git clone") else mine.parent / "second"
-        shell(line.replace("ADDRESS", str(mine)), there)
-    return mine.parent / "second"
+        there = own.parent if line.startswith("git clone") else own.parent / "second"
+        shell(line.replace("ADDRESS", str(own)), there)
+    return own.parent / "second"
 
 
-def test_a_second_clone_pulls_everything_and_has_nothing_to_run(mine: Path, second: Path) -> None:
+def test_a_second_clone_pulls_everything_and_has_nothing_to_run(own: Path, second: Path) -> None:
     assert stages_run(run("dvc", "repro", cwd=second)) == []
     assert "up to date" in run("dvc", "status", cwd=second)
     for name in ("data/models/dual/0/network.safetensors", "report/index.html"):
-        assert (second / name).read_bytes() == (mine / name).read_bytes()
+        assert (second / name).read_bytes() == (own / name).read_bytes()
 
 
-def test_one_output_can_be_pulled_alone(mine: Path, second: Path, tmp_path: Path) -> None:
-    run("git", "clone", "-q", str(mine), "third", cwd=tmp_path)
+def test_one_output_can_be_pulled_alone(own: Path, second: Path, tmp_path: Path) -> None:
+    run("git", "clone", "-q", str(own), "third", cwd=tmp_path)
     (line,) = commands("One output alone")
     third = tmp_path / "third"
-    run("dvc", "remote", "add", "--local", "-f", "storage", str(mine.parent / "storage"), cwd=third)
+    run("dvc", "remote", "add", "--local", "-f", "storage", str(own.parent / "storage"), cwd=third)
     shell(line, third)
     assert [path.name for path in (third / "data").iterdir()] == ["models"]
     network = third / "data/models/dual/0/network.safetensors"
     assert network.read_bytes() == (second / network.relative_to(third)).read_bytes()
 
 
-def test_a_sweep_is_queued_run_and_fits_a_screen(mine: Path) -> None:
+def test_a_sweep_is_queued_run_and_fits_a_screen(own: Path) -> None:
     queue, start, *_ = commands("A sweep")
-    queued = re.findall(r"Queued experiment '([^']+)'", shell(queue, mine))
+    queued = re.findall(r"Queued experiment '([^']+)'", shell(queue, own))
     assert len(queued) == 4  # one for each neck_n
-    run("dvc", "queue", "remove", *queued[:2], cwd=mine)  # two are enough to see them run
-    shell(start, mine)
+    run("dvc", "queue", "remove", *queued[:2], cwd=own)  # two are enough to see them run
+    shell(start, own)
     deadline = time.monotonic() + 300
-    while run("dvc", "queue", "status", cwd=mine).count("Success") < 2:
+    while run("dvc", "queue", "status", cwd=own).count("Success") < 2:
         assert time.monotonic() < deadline
         time.sleep(2)
     (show,) = commands("What is worth a column")
-    table = shell(f"COLUMNS={SCREEN} {show}", mine)  # as wide as a terminal says it is
+    table = shell(f"COLUMNS={SCREEN} {show}", own)  # as wide as a terminal says it is
     lines = table.splitlines()
     assert max(len(line) for line in lines) <= SCREEN, table
     assert "neck_n" in table
@@ -103,58 +96,50 @@ def test_a_sweep_is_queued_run_and_fits_a_screen(mine: Path) -> None:
     assert all(name in table for name in queued[2:])
 
 
-def test_what_a_commit_changed_is_the_difference_of_its_metrics(mine: Path) -> None:
+def test_what_a_commit_changed_is_the_difference_of_its_metrics(own: Path) -> None:
     """The page's commands: an experiment becomes a commit, and is compared with the one before."""
-    before = json.loads((mine / "results/dual/metrics.json").read_text("utf-8"))
-    name = run("dvc", "exp", "list", "--name-only", cwd=mine).split()[0]
+    before = json.loads((own / "results/metrics/dual.json").read_text("utf-8"))
+    run("dvc", "exp", "run", "--name", "neck1", "-S", "neck_n=1", cwd=own)
     lines = commands("From one commit to the next")
     for line in lines[:-1]:
-        shell(line.replace("NAME", name), mine)
-    shown = json.loads(shell(f"{lines[-1]} --all --json", mine))
-    after = json.loads((mine / "results/dual/metrics.json").read_text("utf-8"))
-    said = shown["results/dual/metrics.json"]
+        shell(line.replace("NAME", "neck1"), own)
+    shown = json.loads(shell(f"{lines[-1]} --all --json", own))
+    after = json.loads((own / "results/metrics/dual.json").read_text("utf-8"))
+    said = shown["results/metrics/dual.json"]
     assert {key: value["old"] for key, value in said.items()} == before
     assert {key: value["new"] for key, value in said.items()} == after
 
 
-@pytest.fixture
-def restored(mine: Path) -> Iterator[Path]:
-    """The repository, taken back to its last commit afterwards."""
-    yield mine
-    run("git", "checkout", "-q", ".", cwd=mine)
-    run("dvc", "checkout", "-q", cwd=mine)
+def test_tensorboard_is_no_reason_to_run_anything(own: Path) -> None:
+    change(own, "tensorboard", "true")
+    assert "up to date" in run("dvc", "status", cwd=own)
 
 
-def test_tensorboard_is_no_reason_to_run_anything(restored: Path) -> None:
-    change(restored, "tensorboard", "true")
-    assert "up to date" in run("dvc", "status", cwd=restored)
-
-
-def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(restored: Path) -> None:
+def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(own: Path) -> None:
     """`dvc plots` beside `dvc repro`, which is stopped half-way and called again."""
-    set_steps(restored, 400)
-    change(restored, "tensorboard", "true")
+    set_steps(own, 1200)
+    change(own, "tensorboard", "true")
     repro = ["dvc", "repro", "train@dual-0"]
-    with begun(repro, restored) as training:
-        wait_for_rows(restored / LOSS, 2, training)
-        drawn = json.loads(run("dvc", "plots", "show", "--json", cwd=restored))
+    with begun(repro, own) as training:
+        wait_for_rows(own / LOSS, 2, training)
+        drawn = json.loads(run("dvc", "plots", "show", "--json", cwd=own))
         assert training.poll() is None  # all of that was while it ran
     assert not drawn.get("errors")
     (plot,) = drawn["data"][LOSS.as_posix()]
     assert len(plot["content"]["data"]["values"]) >= 2
-    assert run("git", "status", "--short", cwd=restored) == " M params.yaml\n"
-    assert len(rows_of(restored / LOSS)) < 100
-    output = run(*repro, cwd=restored)
-    assert "train-dual-0: goes on after step" in output
-    assert re.search(r"^train: dual seed 0: step 400/400, loss .*, 0:00 left", output, re.MULTILINE)
+    assert run("git", "status", "--short", cwd=own) == " M params.yaml\n"
+    assert len(rows_of(own / LOSS)) < 100
+    output = run(*repro, cwd=own)
+    assert "train-dual-0: resumes after step" in output
+    assert re.search(r"^train: dual seed 0: step 1200/1200, loss .*, 0:00 left", output, re.MULTILINE)
     assert "\r" not in output
     assert "\x1b" not in output
-    with (restored / "data/models/dual/0/history.csv").open(encoding="utf-8") as file:
+    with (own / "data/models/dual/0/history.csv").open(encoding="utf-8") as file:
         history = [(row["step"], float(row["loss"])) for row in csv.DictReader(file)]
-    shown = [(row["step"], float(row["loss"])) for row in rows_of(restored / LOSS)]
+    shown = [(row["step"], float(row["loss"])) for row in rows_of(own / LOSS)]
     assert shown == [(step, pytest.approx(loss, rel=1e-5)) for step, loss in history]
     assert len(shown) == 100
-    events = scalars(restored / "data/tensorboard/train-dual-0")
+    events = scalars(own / "data/tensorboard/train-dual-0")
     assert [(str(step), value) for step, value in events["loss"]] == [
         (step, pytest.approx(loss, rel=1e-5)) for step, loss in history
     ]

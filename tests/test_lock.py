@@ -2,9 +2,9 @@
 
 import re
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.settings import ROOT
+
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.export import export
-from pipeline.model_file import read_model
+from pipeline.model.export import export
+from pipeline.model.model_file import read_model
 from tests.models import write_small
 from tests.settings import ROOT
 

@@ -28,13 +28,12 @@ import typer
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from pipeline.device import use_tf32
-from pipeline.gpus import VISIBLE
-from tests.settings import copy_project, put
+from pipeline.devices.device import use_tf32
+from pipeline.devices.gpus import VISIBLE
+from tests.settings import ROOT, copy_project, put
 from tests.trees import make_coco, make_folder, make_voc
 from tests.weights import IMAGENET, fill_hub
 
-ROOT = Path(__file__).parent.parent
 RECIPES = sorted(path.stem for path in (ROOT / "recipes").glob("*.yaml"))
 # One VOC has SBD's own files and test images, the others the ready-made masks of trainaug.
 DATA: dict[str, Callable[[Path], None]] = {
@@ -48,7 +47,7 @@ DATA: dict[str, Callable[[Path], None]] = {
 CLASSES = {"coco": 81, "folder": 9, "voc": 21}
 # Sizes and lengths. `train.iterations` shortens only a recipe that counts in steps.
 SHRUNK: dict[str, Any] = {
-    "engine.workers": 0,
+    "machine.workers": 0,
     "download.coco.strong": 4,
     "cam.image_size": 48,
     "cam.width": 8,
@@ -151,7 +150,7 @@ def done(
         source = fill_hub(folder / "torch", values["backbone"])
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(folder / "torch"))
-        patch.setattr("pipeline.weights.imagenet_source", lambda name: source)
+        patch.setattr("pipeline.networks.weights.imagenet_source", lambda name: source)
         # Of several GPUs a stage would claim one, and hold it as long as this process lives.
         patch.setenv(VISIBLE, os.environ.get(VISIBLE, "0").split(",")[0])
         printed = {" ".join(command): run_stage(command[0], command[1:]) for command in commands}
@@ -191,9 +190,9 @@ def test_the_data_set_is_the_recipes_own_kind(done: Run) -> None:
 def test_every_variant_learnt_and_was_scored(done: Run) -> None:
     networks = set()
     for variant in done.values["variants"]:
-        metrics = json.loads((done.folder / f"results/{variant}/metrics.json").read_text("utf-8"))
+        metrics = json.loads((done.folder / f"results/metrics/{variant}.json").read_text("utf-8"))
         assert 0 <= metrics["miou"] <= 100
-        per_class = read_csv(done.folder / f"results/{variant}/per_class.csv")
+        per_class = read_csv(done.folder / f"results/per_class/{variant}.csv")
         assert len(per_class) == CLASSES[done.values["dataset"]]
         for seed in done.values["seeds"]:
             history = read_csv(done.folder / f"data/models/{variant}/{seed}/history.csv")

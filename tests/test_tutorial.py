@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from pipeline.datasets.shapes import CLASS_NAMES, render_scene
+from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
 from tests.settings import ROOT, copy_project, put
 from tests.trees import save_mask
 

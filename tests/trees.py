@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from pipeline.datasets.shapes import CLASS_NAMES, render_scene
-from pipeline.images import Bytes
+from pipeline.data.images import Bytes
+from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
 from pipeline.report.published import read_table3
 
 SIDE = 48

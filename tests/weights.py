@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from pipeline.registry import BACKBONES
+from pipeline.settings.registry import BACKBONES
 
 # A backbone with ImageNet weights is named as torchvision names it.
 PRETRAINED = [name for name in BACKBONES.names() if BACKBONES.defines(name, "imagenet")]
@@ -41,7 +41,7 @@ def fill_hub(home: Path, name: str) -> tuple[str, str]:
     """Put a backbone's file where torch looks with TORCH_HOME=`home` before it downloads one.
 
     Returns:
-        what `pipeline.weights.imagenet_source` would say if this file were torchvision's.
+        what `pipeline.networks.weights.imagenet_source` would say if this file were torchvision's.
     """
     path = home / "hub" / "checkpoints" / IMAGENET[name].url.rsplit("/", 1)[1]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from pipeline.backbones import Geometry
+from pipeline.networks.grid import Geometry
 
 
 def build() -> tuple[nn.Module, Geometry]:

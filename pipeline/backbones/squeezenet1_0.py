@@ -6,8 +6,8 @@ Shape legend: B batch, K channels, h w grid.
 import torch
 from torch import Tensor, nn
 
-from pipeline.backbones import Geometry
-from pipeline.layers import Scale
+from pipeline.networks.grid import Geometry
+from pipeline.networks.layers import Scale
 
 # SqueezeNet has no normalisation: the root mean square of its last activations on photographs is
 # 19. Heads are made for inputs near 1, and hardly learn without this factor (docs/choices.md).
@@ -16,22 +16,6 @@ SCALE = 0.1
 
 def build() -> tuple[nn.Module, Geometry]:
     """SqueezeNet 1.0, padded so that a side of 8k+1 gives k+1; last pooling dropped, scaled."""
-    from torchvision import models
-
-    layers = list(models.squeezenet1_0(weights=None).features)
-    layers[0].padding = (3, 3)
-    pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
-    for i in pools[:2]:
-        layers[i] = nn.MaxPool2d(3, stride=2, padding=1)
-    layers[pools[2]] = nn.Identity()
-    layers[-1].expand3x3.dilation = (2, 2)
-    layers[-1].expand3x3.padding = (2, 2)
-    layers.append(Scale(SCALE))
-    return nn.Sequential(*layers), Geometry(512, 8, corner=True, saliency="7")
-
-
-def light() -> tuple[nn.Module, Geometry]:
-    """The same without torchvision, for tensors from a file (pipeline.backbones)."""
     body = nn.Sequential(
         nn.Conv2d(3, 96, 7, stride=2, padding=3),
         nn.ReLU(inplace=True),
@@ -48,6 +32,12 @@ def light() -> tuple[nn.Module, Geometry]:
         Fire(512, 64, 256, dilation=2),
         Scale(SCALE),
     )
+    # torchvision's constructor draws a classifier and every weight again. As many numbers are drawn
+    # here, so that the heads of a seed start from the same values as with torchvision's network.
+    classifier = nn.Conv2d(512, 1000, 1)
+    for module in [*body.modules(), classifier]:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_uniform_(module.weight)
     return body, Geometry(512, 8, corner=True, saliency="7")
 
 

@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from pipeline.backbones import Geometry
-from pipeline.layers import BatchNorm
+from pipeline.networks.grid import Geometry
+from pipeline.networks.layers import BatchNorm
 
 WIDTHS = (16, 32, 64, 64, 64)  # of the five blocks; VGG16 has 64, 128, 256, 512, 512
 

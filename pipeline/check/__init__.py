@@ -1,1 +1,1 @@
-"""A look at a folder of photographs before any work: counts, mistakes, advice, one page."""
+"""A first look at a folder of photographs: counts, mistakes, advice, one page."""

@@ -1,14 +1,14 @@
-"""What a practitioner should know before training on a folder, though it can be used as it is."""
+"""Warnings before training on a folder that can be used but may disappoint."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.check.survey import KNOWN, TAGGED, VAL, Survey
-from pipeline.datasets.problems import name_some
+from pipeline.datasets.reading.problems import name_some
 
-FEW_MASKS = 5  # of a class, to learn its outline from
-FEW_VAL = 20  # masks; below, one image moves the mean by a point or more
-LARGE = 4_000_000  # pixels; training cuts views of some hundred pixels out of a photograph
+FEW_MASKS = 5  # of a class: fewer hardly teach its outline
+FEW_VAL = 20  # masks: with fewer, one image moves the mean by a point or more
+LARGE = 4_000_000  # pixels: training crops a few hundred pixels a side
 SMALL = 64  # pixels of the shorter side
 RARE = 50  # times fewer pixels than the most frequent object class
 
@@ -17,18 +17,18 @@ class Advice(NamedTuple):
     """What was found, and what to do about it."""
 
     finding: str
-    mend: str
+    fix: str
 
 
 def advise(survey: Survey) -> list[Advice]:
-    """Everything worth a warning, the gravest first."""
+    """All warnings, the most serious first."""
     if survey.classes is None or not survey.rows:
         return []
     return [*_of_classes(survey), *_of_masks(survey), *_of_images(survey)]
 
 
 def _of_classes(survey: Survey) -> Iterator[Advice]:
-    """Classes that cannot be learnt, or not well."""
+    """Classes that cannot be learnt well, or at all."""
     assert survey.classes is not None
     names = dict(enumerate(survey.classes.names[1:], start=1))
     masks = {name: survey.holding(KNOWN, i) for i, name in names.items()}
@@ -37,34 +37,34 @@ def _of_classes(survey: Survey) -> Iterator[Advice]:
     nowhere = [n for n in names.values() if not masks[n] + tags[n] + val[n]]
     if nowhere:
         yield Advice(
-            f"No image holds {_list(nowhere)}.", "Leave that out of classes.txt, or annotate."
+            f"No image has {_list(nowhere)}.", "Annotate some, or remove the name from classes.txt."
         )
     unmasked = [n for n in names.values() if not masks[n] and n not in nowhere]
     if unmasked:
         yield Advice(
-            f"No mask to train on holds {_list(unmasked)}: what learns from masks never sees that.",
-            f"Draw masks with it, {FEW_MASKS} or more of each class.",
+            f"No training mask has {_list(unmasked)}: networks trained on masks never see that.",
+            f"Draw {FEW_MASKS} or more masks of each class.",
         )
     few = [f"{n} ({masks[n]})" for n in names.values() if 0 < masks[n] < FEW_MASKS]
     if few:
-        yield Advice(f"Fewer than {FEW_MASKS} masks to train on hold {_list(few)}.", "Draw more.")
+        yield Advice(f"Fewer than {FEW_MASKS} training masks have {_list(few)}.", "Draw more.")
     untagged = [n for n in names.values() if not tags[n] and n not in nowhere]
     if untagged:
         yield Advice(
-            f"No image with tags only holds {_list(untagged)}: the weak branch cannot help there.",
-            "Tag photographs that show it.",
+            f"No image with tags only has {_list(untagged)}: there the weak branch cannot help.",
+            "Tag photographs of it.",
         )
     unseen = [n for n in names.values() if not val[n] and n not in nowhere]
     if unseen:
         yield Advice(
-            f"No image for validation holds {_list(unseen)}: its IoU will say nothing.",
+            f"No validation image has {_list(unseen)}: its IoU will say nothing.",
             "Draw more masks, or choose the images in splits/val.txt.",
         )
     yield from _of_pixels(survey, names)
 
 
 def _of_pixels(survey: Survey, names: dict[int, str]) -> Iterator[Advice]:
-    """Classes that have hardly a pixel beside others."""
+    """Classes with hardly a pixel compared to others."""
     pixels = {name: int(survey.pixels_256[index]) for index, name in names.items()}
     most = max(pixels.values())
     rare = [name for name, count in pixels.items() if 0 < count * RARE < most]
@@ -72,27 +72,27 @@ def _of_pixels(survey: Survey, names: dict[int, str]) -> Iterator[Advice]:
         main = max(pixels, key=lambda name: pixels[name])
         yield Advice(
             f"In all masks, {_list(rare)}: less than a {RARE}th of the pixels of {main}.",
-            "Draw more masks that show it, and read the IoU by class beside the mean.",
+            "Draw more masks of it, and look at the IoU of each class, not only at the mean.",
         )
 
 
 def _of_masks(survey: Survey) -> Iterator[Advice]:
-    """Masks that are few, or say little."""
+    """Masks that are few or nearly empty."""
     val = len(survey.of(VAL))
     if 0 < val < FEW_VAL:
         yield Advice(
             f"Images to score on: only {val}. The mean IoU may be off by many points.",
-            "Draw more masks before you compare methods by it.",
+            "Draw more masks before you compare methods.",
         )
     if survey.blank:
         yield Advice(
             f"Masks without any object: {_list(survey.blank)}.",
-            "Fine where the photograph shows none; else the mask is not done yet.",
+            "Fine if the photograph shows none; otherwise the mask is not finished.",
         )
     if survey.vague:
         yield Advice(
-            f"Masks of which half or more is ignored (255): {_list(survey.vague)}.",
-            "Fine where it is meant; else fill them in.",
+            f"Masks with half or more of their pixels ignored (255): {_list(survey.vague)}.",
+            "Fine if intended; otherwise fill them in.",
         )
 
 
@@ -102,13 +102,13 @@ def _of_images(survey: Survey) -> Iterator[Advice]:
         yield Advice(
             f"{_count(survey.left_out)} neither masked nor tagged, or in no list, and will not be "
             f"used: {_list(survey.left_out)}.",
-            "Tag them in tags.csv: that is minutes of work.",
+            "Tag them in tags.csv: that takes minutes.",
         )
     large = [row.id for row in survey.rows if row.width * row.height > LARGE]
     if large:
         yield Advice(
             f"{_count(large)} larger than {LARGE // 10**6} megapixels: {_list(large)}.",
-            "Scale images and masks down, to some 500 pixels a side: every stage gets faster.",
+            "Scale images and masks down to about 500 pixels a side: every stage gets faster.",
         )
     small = [row.id for row in survey.rows if min(row.width, row.height) < SMALL]
     if small:
@@ -120,12 +120,12 @@ def _of_images(survey: Survey) -> Iterator[Advice]:
     if turned:
         yield Advice(
             f"{_count(turned)} turned upright by an EXIF tag: {_list(turned)}.",
-            "Look at the samples below, if masks lie on them as they should.",
+            "Check in the samples below that their masks fit.",
         )
 
 
 def _count(items: Sequence[str]) -> str:
-    """So many images are."""
+    """A count of images, with its verb."""
     return "1 image is" if len(items) == 1 else f"{len(items)} images are"
 
 

@@ -1,16 +1,16 @@
-"""The page of a check: everything that was found, and samples to look at, in one file."""
+"""The page of a check: all findings, and samples to look at, in one file."""
 
 from pathlib import Path
 
-from pipeline.atomic import whole_file
+from pipeline.base.atomic import whole_file
 from pipeline.check.advice import Advice
 from pipeline.check.samples import show_samples
-from pipeline.check.summary import MENDS, class_lines, facts, next_command, recipe, sizes, verdict
+from pipeline.check.summary import FIXES, class_rows, facts, next_command, recipe, sizes, verdict
 from pipeline.check.survey import Survey
 from pipeline.report.strips import legend
 from pipeline.report.template import render
 
-CASES = 100  # of a problem, on the page
+CASES = 100  # of each problem on the page
 
 
 def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) -> None:
@@ -18,9 +18,9 @@ def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) ->
 
     Args:
         survey: what was found.
-        advice: what to warn of.
-        folder: where masks lie that were made from annotations.
-        out: is made where it is not there.
+        advice: warnings.
+        folder: where the masks are that were made from annotations.
+        out: made if it is missing.
     """
     samples, used = show_samples(survey, folder)
     values = {
@@ -32,9 +32,9 @@ def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) ->
         "problems": {
             p: (cases[:CASES], len(cases) - CASES) for p, cases in survey.problems.items()
         },
-        "mends": MENDS,
+        "fixes": FIXES,
         "advice": advice,
-        "lines": class_lines(survey),
+        "lines": class_rows(survey),
         "sizes": sizes(survey),
         "samples": samples,
         "legend": legend(survey.classes, used) if survey.classes else [],

@@ -1,24 +1,24 @@
-"""Some photographs of a folder with their masks laid over them, chosen by a stated rule."""
+"""Some photographs of a folder with their masks over them, chosen by a stated rule."""
 
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.base.errors import UserError
 from pipeline.check.survey import TAGGED, Survey
-from pipeline.errors import UserError
-from pipeline.images import read_mask
-from pipeline.manifest import Manifest, Row
+from pipeline.data.images import read_mask
+from pipeline.data.manifest import Manifest, Row
 from pipeline.report.strips import Strip, StripBuilder, spread_evenly
 
 MASKED, WITHOUT = 8, 4  # images shown
 
 
 def show_samples(survey: Survey, folder: Path) -> tuple[dict[str, list[Strip]], set[int]]:
-    """Photographs at equal distances in the order of their names, and the classes on them.
+    """Photographs, evenly spaced in the order of their names, and the classes in them.
 
     Args:
-        survey: the folder; images whose mask cannot be used are passed over.
-        folder: where masks lie that were made from annotations.
+        survey: the folder; images whose mask cannot be used are skipped.
+        folder: where the masks are that were made from annotations.
     """
     if survey.classes is None:
         return {}, set()
@@ -34,7 +34,7 @@ def show_samples(survey: Survey, folder: Path) -> tuple[dict[str, list[Strip]], 
         for place in spread_evenly(len(members), count):
             try:
                 strip, indices = _show(manifest, members[place])
-            except UserError:  # it is among the problems
+            except UserError:  # listed among the problems
                 continue
             shown.setdefault(name, []).append(strip)
             used |= indices
@@ -42,7 +42,7 @@ def show_samples(survey: Survey, folder: Path) -> tuple[dict[str, list[Strip]], 
 
 
 def _show(manifest: Manifest, row: Row) -> tuple[Strip, set[int]]:
-    """One photograph, with its mask over and beside it."""
+    """A photograph with its mask over it and beside it."""
     strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
     if row.mask:
         path = manifest.path(row.mask)

@@ -1,4 +1,4 @@
-"""What was found as lines and tables, for the terminal and for the page."""
+"""The findings as lines and tables, for the terminal and the page."""
 
 import re
 import shlex
@@ -12,24 +12,24 @@ from rich.text import Text
 
 from pipeline.check.advice import Advice
 from pipeline.check.survey import KNOWN, TAGGED, VAL, Survey
-from pipeline.datasets.common import IMAGES, MASKS
-from pipeline.datasets.labelme import UNUSABLE
-from pipeline.datasets.problems import name_some
-from pipeline.manifest import IGNORE
+from pipeline.data.manifest import IGNORE
+from pipeline.datasets.folder.labelme import UNUSABLE
+from pipeline.datasets.reading.manifest_rows import IMAGES, MASKS
+from pipeline.datasets.reading.problems import name_some
 
 PLAIN = re.compile(r"[\w./~-]+", re.ASCII)
-SIZES = 5  # sizes named
-MANY = 3000  # images; from here on the recipe for a CPU would see too little of them
-# Of problems whose cases say what is wrong, and not what to do.
-MENDS = {
-    IMAGES: "Copy it anew, convert it to JPEG or PNG, or take it out.",
-    MASKS: "Export it anew, or take it out.",
-    UNUSABLE: "Open it in LabelMe, mend and save it, or take it out.",
+SIZES = 5  # sizes listed
+MANY = 3000  # images: with more, the recipe for a CPU trains too briefly
+# For problems whose cases say what is wrong, but not what to do.
+FIXES = {
+    IMAGES: "Copy it again, convert it to JPEG or PNG, or remove it.",
+    MASKS: "Export it again, or remove it.",
+    UNUSABLE: "Open it in LabelMe, correct and save it, or remove it.",
 }
 
 
-class ClassLine(NamedTuple):
-    """One class: images by what they have, and its share of all mask pixels in percent."""
+class ClassRow(NamedTuple):
+    """One class: number of images of each kind, and its share of all mask pixels in percent."""
 
     name: str
     colour: str
@@ -51,13 +51,13 @@ def facts(survey: Survey) -> dict[str, int]:
     }
 
 
-def class_lines(survey: Survey) -> list[ClassLine]:
-    """Every class, background first; pixels that are ignored count for none."""
+def class_rows(survey: Survey) -> list[ClassRow]:
+    """Every class, background first; ignored pixels do not count."""
     if survey.classes is None:
         return []
     known = max(1, int(survey.pixels_256[:IGNORE].sum()))
     return [
-        ClassLine(
+        ClassRow(
             name,
             "rgb({} {} {})".format(*survey.classes.colours[index]),
             survey.holding(KNOWN, index),
@@ -70,7 +70,7 @@ def class_lines(survey: Survey) -> list[ClassLine]:
 
 
 def sizes(survey: Survey) -> list[tuple[str, int]]:
-    """The most frequent sizes, and how many images have them; the rest in one entry."""
+    """The most frequent sizes with their number of images; the rest in one entry."""
     counts = Counter(f"{row.width}×{row.height}" for row in survey.rows)
     frequent = counts.most_common(SIZES)
     rest = counts.total() - sum(count for _, count in frequent)
@@ -78,7 +78,7 @@ def sizes(survey: Survey) -> list[tuple[str, int]]:
 
 
 def next_command(survey: Survey) -> list[str]:
-    """What to type next."""
+    """The next commands to type."""
     root = str(survey.root)
     if not survey.usable:
         return [f"python -m stages.check {shlex.quote(root)}"]
@@ -93,7 +93,7 @@ def recipe(survey: Survey) -> str:
 
 
 def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:
-    """Print it all in short; the page has it at length."""
+    """Print a summary; the page has all of it."""
     console = Console(highlight=False)
 
     def say(text: str, style: str = "") -> None:
@@ -104,20 +104,20 @@ def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:
     if survey.rows:
         say("sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes(survey)))
     if survey.classes:
-        console.print(_table(class_lines(survey)))
-    for finding, mend in advice:
-        say(f"warning: {finding} {mend}", "yellow")
+        console.print(_table(class_rows(survey)))
+    for finding, fix in advice:
+        say(f"warning: {finding} {fix}", "yellow")
     for problem, cases in survey.problems.items():
-        named = f": {name_some(cases)}" if cases else ""
-        mend = f". {MENDS[problem]}" if problem in MENDS else ""
-        say(f"problem: {problem}{named}{mend}", "red")
+        listed = f": {name_some(cases)}" if cases else ""
+        fix = f". {FIXES[problem]}" if problem in FIXES else ""
+        say(f"problem: {problem}{listed}{fix}", "red")
     say(verdict(survey), "bold")
     say(f"open {page}")
     say("next: " + " && ".join(next_command(survey)))
 
 
-def _table(lines: list[ClassLine]) -> Table:
-    """The classes; background is in no tags, so only its pixels are of use."""
+def _table(lines: list[ClassRow]) -> Table:
+    """The classes; background has no tags, so only its pixels are shown."""
     table = Table("class", "train", "val", "tags only", "% of pixels")
     for column in table.columns[1:]:
         column.justify = "right"

@@ -1,4 +1,4 @@
-"""What a folder of photographs holds, counted in one pass over all of its files."""
+"""Counts what is in a folder of photographs, in one pass over all its files."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,22 +7,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets.common import look_at_all, need_splits
-from pipeline.datasets.folder import find, need_objects
-from pipeline.datasets.problems import Problems
-from pipeline.images import Bytes
-from pipeline.manifest import IGNORE, ClassList, Row
+from pipeline.data.images import Bytes
+from pipeline.data.manifest import IGNORE, ClassList, Row
+from pipeline.datasets.folder.prepare import find, need_objects
+from pipeline.datasets.reading.manifest_rows import inspect_all, need_splits
+from pipeline.datasets.reading.problems import Problems
 
 KNOWN, VAL, TAGGED = "strong", "val", "weak"
 
 
 @dataclass
 class Survey:
-    """A folder as the pipeline would read it; `classes` is None where nobody can tell them.
+    """A folder as the pipeline would read it; `classes` is None if they are not known.
 
-    `images` counts by split and class index the images that hold the class, `pixels_256` the pixels
-    of all masks by index; `blank` names masks without an object, `vague` those that are ignored by
-    half or more.
+    `images` counts images by split and by the classes they have, `pixels_256` the pixels of all
+    masks by index; `blank` lists masks without an object, `vague` those with half or more ignored.
     """
 
     root: Path
@@ -38,7 +37,7 @@ class Survey:
 
     @property
     def usable(self) -> bool:
-        """Whether the pipeline would take it."""
+        """Whether the pipeline would accept it."""
         return not self.problems
 
     def of(self, split: str) -> list[Row]:
@@ -46,7 +45,7 @@ class Survey:
         return [row for row in self.rows if row.split == split]
 
     def holding(self, split: str, index: int) -> int:
-        """How many images of a split hold a class."""
+        """How many images of a split have a class."""
         return self.images.get(split, Counter())[index]
 
     def count(self, row: Row, mask_HW: Bytes | None) -> None:
@@ -64,19 +63,19 @@ class Survey:
 
 
 def survey(root: Path, share: float, seed: int, folder: Path) -> Survey:
-    """Look at every file of a folder as stage download would, and go on where that would refuse.
+    """Read every file of a folder as stage download would, but go on after each problem.
 
     Args:
-        root: the user's folder, in which nothing is written.
-        share: of the masked images, for validation where there is no val.txt.
-        seed: of that draw.
-        folder: gets masks/ with the masks that are not class indices yet.
+        root: the user's folder; nothing is written there.
+        share: of masked images for validation, if there is no val.txt.
+        seed: for drawing them.
+        folder: gets masks/, with the masks that were not class indices.
     """
     problems = Problems()
     found = find(folder, root, share, seed, problems)
     known = found.annotations
     made = Survey(root, known.kind, known.classes, found.left_out)
-    for row, mask_HW in look_at_all(found.entries, known.classes, folder, root, problems):
+    for row, mask_HW in inspect_all(found.entries, known.classes, folder, root, problems):
         made.count(row, mask_HW)
     if not problems:
         with problems.gathered():

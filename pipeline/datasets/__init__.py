@@ -1,1 +1,1 @@
-"""Readers that bring each kind of data set to one manifest (docs/adding-a-data-set.md)."""
+"""Readers that bring each kind of data set into one manifest (docs/adding-a-data-set.md)."""

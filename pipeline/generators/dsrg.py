@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pipeline.augment import normalise, warp
-from pipeline.crf import CrfWeights
-from pipeline.device import pick_device
-from pipeline.dsrg import DsrgNet, load_dsrg
-from pipeline.generators import Generator
-from pipeline.lattice import lattice_crf
-from pipeline.manifest import Manifest, Row
-from pipeline.network import upsample
-from pipeline.params import Params
-from pipeline.paths import DSRG
+from pipeline.batches.augment import normalise, warp
+from pipeline.data.manifest import Manifest, Row
+from pipeline.devices.device import pick_device
+from pipeline.networks.grid import upsample
+from pipeline.settings.params import Params
+from pipeline.settings.paths import DSRG
+from pipeline.weak.dsrg.crf import CrfWeights
+from pipeline.weak.dsrg.lattice import lattice_crf
+from pipeline.weak.dsrg.network import DsrgNet, load_dsrg
+from pipeline.weak.proxy.generator import Generator
 
 LEAST = 1e-5  # DSRG clips probabilities here before the logarithm
 
@@ -69,7 +69,7 @@ def posterior(
 ) -> Tensor:
     """The CRF's probabilities of background and the image's tags, in their order, (T, H, W).
 
-    The other classes are left out before the CRF: the tags say they are not there, and its cost
+    The other classes are left out before the CRF: by the tags they are not there, and its cost
     grows with the classes.
     """
     if not tags:

@@ -1,1 +1,1 @@
-"""Stage report: what the other stages left behind, read, drawn and laid out on one page."""
+"""One page of a whole run: what the other stages measured, read, drawn and laid out."""

@@ -1,23 +1,23 @@
-"""What the paper says of its numbers, held against this run: holds, does not, within noise."""
+"""The paper's claims compared with this run: each holds, does not hold, or is within noise."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.report.collect import Outcome, Source
+from pipeline.report.differences import Difference, difference
 from pipeline.report.exports import NOT_RUN
-from pipeline.report.names import PAPERS_ENSEMBLES, row_of
-from pipeline.report.pairs import Pairing, pair
+from pipeline.report.scored_networks import PAPERS_ENSEMBLES, row_of
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One network is above another.
+    """A claim of the paper: one network is above another.
 
     Attributes:
         text: the claim in plain words.
-        better: row of Table 1 that is above in the paper.
-        worse: row that is below.
-        place: where the paper says so.
+        better: row of Table 1 with the higher score in the paper.
+        worse: row with the lower score.
+        place: where in the paper.
     """
 
     text: str
@@ -28,20 +28,20 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim held against this run.
+    """A claim compared with this run.
 
     Attributes:
         claim: what the paper says.
-        paper: its difference in points of mIoU; None where it has none for this data set.
+        paper: its difference in points of mIoU; None if it has none for this data set.
         names: this run's names for both sides.
         here: this run's difference; None: not run.
-        sources: the files both sides were read from.
+        sources: the files that both sides come from.
     """
 
     claim: Claim
     paper: float | None
     names: tuple[str, str]
-    here: Pairing | None
+    here: Difference | None
     sources: tuple[Source, ...] = ()
 
     @property
@@ -68,10 +68,10 @@ CLAIMS = (
 
 
 def judge(papers: Mapping[str, float], outcomes: Sequence[Outcome]) -> list[Verdict]:
-    """Every claim held against this run.
+    """Compare every claim with this run.
 
     Args:
-        papers: the paper's mIoU by row of Table 1, as far as it has them.
+        papers: the paper's mIoU by row of Table 1, where it has one.
         outcomes: what this run scored.
     """
     scored = {outcome.name: outcome for outcome in outcomes}
@@ -80,7 +80,7 @@ def judge(papers: Mapping[str, float], outcomes: Sequence[Outcome]) -> list[Verd
         names = found(claim.better, scored), found(claim.worse, scored)
         both = [scored[name] for name in names if name in scored]
         run = len(both) == 2
-        here = pair(names[0], both[0].by_seed, both[1].by_seed) if run else None
+        here = difference(names[0], both[0].by_seed, both[1].by_seed) if run else None
         known = claim.better in papers and claim.worse in papers
         paper = papers[claim.better] - papers[claim.worse] if known else None
         sources = tuple(outcome.source() for outcome in both) if run else ()
@@ -89,10 +89,10 @@ def judge(papers: Mapping[str, float], outcomes: Sequence[Outcome]) -> list[Verd
 
 
 def found(row: str, scored: Iterable[str]) -> str:
-    """This run's name for a row of Table 1, the row's own where it was not run.
+    """This run's name for a row of Table 1, or the row's own name if it was not run.
 
-    Of several, the pool that repeats most, and the average with `mixed`, which by its score is the
-    paper's weak network.
+    Of several pools, the one that repeats most; of several averages, the one with `mixed`, which is
+    the paper's weak network, judging by its score.
     """
     names = [name for name in scored if row_of(name) == row]
     if row == "ensemble":

@@ -1,29 +1,29 @@
-"""The paper's tables with this run's numbers beside them, each with the file it came from."""
+"""The paper's tables with this run's numbers beside them, each with its source file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.manifest import ClassList
-from pipeline.params import Params
+from pipeline.data.manifest import ClassList
 from pipeline.report.claims import Verdict
 from pipeline.report.collect import Outcome, Source
+from pipeline.report.differences import BASE, Difference, to_strong, trained_per_seed
 from pipeline.report.exports import NOT_RUN, Cell, Table, words
-from pipeline.report.names import row_of
-from pipeline.report.pairs import BASE, Pairing, pairings, trained_per_seed
 from pipeline.report.published import Ablation, CocoClass, Method
+from pipeline.report.scored_networks import row_of
 from pipeline.report.tables import between, plain, signed
+from pipeline.settings.params import Params
 
 ORDER = (
     *("dsrg", "weak", "mixed", "mixed_xK", "strong", "full", "ensemble"),
     *("dual_natural", "dual", "dual_full"),
 )
-BACKBONES = {"vgg16": "VGG16", "resnet101": "ResNet101"}
+PAPERS_BACKBONES = {"vgg16": "VGG16", "resnet101": "ResNet101"}
 MEAN_ROW = "mean IoU"  # of Table 3
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How large a run is: images of each kind, and how long it trains."""
+class RunSize:
+    """The size of a run: images of each kind, and how long it trains."""
 
     strong: int
     weak: int
@@ -31,7 +31,7 @@ class Counts:
     schedule: str
 
     def papers(self, params: Params) -> bool:
-        """Whether this is the setting of Table 1: VOC 2012 whole, VGG16, the full schedule."""
+        """Whether this is the setting of Table 1: all of VOC 2012, VGG16, the full schedule."""
         data = (params.dataset, params.backbone) == ("voc", "vgg16")
         whole = (self.strong, self.weak, self.val) == (1464, 9118, 1449)
         return data and whole and params.train.iterations is None
@@ -42,7 +42,7 @@ def measured(value: float | None, *sources: Source, digits: int = 2, main: bool 
     return Cell(plain(value, digits), sources, main)
 
 
-def apart(gap: Pairing | None, *sources: Source) -> tuple[Cell, Cell]:
+def apart(gap: Difference | None, *sources: Source) -> tuple[Cell, Cell]:
     """Cells with a difference and its interval."""
     if gap is None:
         return Cell("–"), Cell("–")
@@ -52,14 +52,14 @@ def apart(gap: Pairing | None, *sources: Source) -> tuple[Cell, Cell]:
 
 
 def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
-    """Table 1, then whatever else was scored.
+    """Table 1, then everything else that was scored.
 
     Args:
         published: the paper's rows.
         outcomes: everything this run scored, in any order.
     """
     paper = {row.variant: row for row in published}
-    gaps = {p.name: p for p in pairings(trained_per_seed(outcomes))}
+    gaps = {p.name: p for p in to_strong(trained_per_seed(outcomes))}
     base = next((outcome.source() for outcome in outcomes if outcome.name == BASE), None)
     rows = []
     for row in ORDER:
@@ -72,28 +72,28 @@ def table1(published: Sequence[Ablation], outcomes: Sequence[Outcome]) -> Table:
     rows += [ablation(None, outcome, gaps, base) for outcome in rest]
     header = (
         *("network", "VOC val, paper", "here", "sd", "to strong", "95 % interval"),
-        "taught by",
+        "trained on",
     )
     caption = (
-        "Table 1: mean IoU in percent, the paper's on VOC val with VGG16, this run's, its sample "
-        "deviation over the training seeds, and the difference to strong, paired by seed."
+        "Table 1: mean IoU in percent, the paper's on VOC val with VGG16, this run's, its "
+        "standard deviation over the training seeds, and the difference to strong, paired by seed."
     )
     return Table("table1", caption, header, tuple(rows), words=(0, 6))
 
 
 def ablation(
-    paper: Ablation | None, outcome: Outcome, gaps: Mapping[str, Pairing], base: Source | None
+    paper: Ablation | None, outcome: Outcome, gaps: Mapping[str, Difference], base: Source | None
 ) -> tuple[Cell, ...]:
-    """One row of Table 1 that was run."""
+    """A row of Table 1 that this run has."""
     source, gap = outcome.source(), gaps.get(outcome.name)
-    taught_by, score = _paper_cells(paper) if paper else (outcome.title, "–")
+    trained_on, score = _paper_cells(paper) if paper else (outcome.title, "–")
     sd = Cell("–") if outcome.sd is None else measured(outcome.sd, source)
     return (
         *words(outcome.name, score),
         measured(outcome.miou, source, main=True),
         sd,
         *apart(gap, source, *([base] if base else [])),
-        Cell(taught_by),
+        Cell(trained_on),
     )
 
 
@@ -104,9 +104,9 @@ def _paper_cells(row: Ablation) -> tuple[str, str]:
 
 
 def table2(
-    published: Sequence[Method], params: Params, counts: Counts, outcomes: Sequence[Outcome]
+    published: Sequence[Method], params: Params, counts: RunSize, outcomes: Sequence[Outcome]
 ) -> Table:
-    """Table 2 with this project's rows at its end; they are VOC's, and of one backbone each.
+    """Table 2 with this project's rows at its end, one for each backbone, for VOC only.
 
     Args:
         published: the paper's rows, and later ones.
@@ -122,7 +122,7 @@ def table2(
         for row in published
     ]
     dual = next((outcome for outcome in outcomes if outcome.name == "dual"), None)
-    for key, backbone in BACKBONES.items():
+    for key, backbone in PAPERS_BACKBONES.items():
         run = dual if params.dataset == "voc" and params.backbone == key else None
         score = measured(run.miou, run.source(), digits=1, main=True) if run else Cell(NOT_RUN)
         group = f"{counts.strong} pixel + {counts.weak} class" if run else "1.4k pixel + 9k class"
@@ -159,7 +159,7 @@ def table3(
                 here.append(Cell("–"))
             else:
                 score = outcome.per_class[place]
-                source = outcome.source("per_class.csv")
+                source = outcome.source("per_class")
                 here.append(measured(score.iou, source, digits=1))
         rows.append((*cells, *here))
     header = (
@@ -191,7 +191,7 @@ def claims_table(verdicts: Sequence[Verdict], setting: str) -> Table:
         )
     header = ("claim", "verdict", "here", "paper", "95 % interval", "difference", "place")
     caption = (
-        f"What the paper says, on {setting}, held against this run, in points of mIoU. A claim "
+        f"The paper's claims, on {setting}, compared with this run, in points of mIoU. A claim "
         "holds, or does not, where the 95 % interval of the difference, paired by seed, lies on "
         "one side of 0."
     )

@@ -22,7 +22,7 @@ FAMILIES = dict(zip(("weak", "mixed", "strong", "dual", "ensemble"), TONES, stri
     "dsrg": TONES[0],
 }
 MAIN: dict[str, Dash] = {"weak": ":", "mixed": "-.", "strong": "--", "dual": "-"}
-# Dashes of those that share a colour with one of the main four, as they come.
+# Dashes of other networks, which share a colour with one of the main four.
 KIN: tuple[Dash, ...] = (
     *((0, (1, 1)), (0, (6, 2, 1, 2)), (0, (2, 1)), (0, (4, 1, 1, 1, 1, 1))),
     *((0, (8, 2)), (0, (3, 2, 3, 2, 1, 2)), (0, (1, 3)), (0, (10, 2, 2, 2))),
@@ -53,7 +53,7 @@ STYLE = {
 
 
 def family_of(name: str) -> str:
-    """What a name shares its colour with.
+    """The family of a network, which has one colour.
 
     >>> family_of("dual_full"), family_of("dual+ema"), family_of("ensemble_weak")
     ('dual', 'dual', 'ensemble')
@@ -62,12 +62,12 @@ def family_of(name: str) -> str:
 
 
 def tone_of(name: str) -> str:
-    """The colour of a network and its kin."""
+    """The colour of a network's family."""
     return FAMILIES[family_of(name)]
 
 
 def dashes(names: Iterable[str]) -> dict[str, Dash]:
-    """How each of several lines is dashed, so that kin of one colour can be told apart."""
+    """The dashes of each line: lines of one colour differ in them."""
     count: dict[str, int] = {}
     chosen = {}
     for name in names:
@@ -81,7 +81,7 @@ def dashes(names: Iterable[str]) -> dict[str, Dash]:
 
 @dataclass
 class Drawing:
-    """A figure in the making; `svg` holds it when its block is left."""
+    """A figure being drawn; `svg` holds it after the block."""
 
     figure: Figure
     axes: Axes
@@ -101,7 +101,7 @@ def drawing(width: int, height: int, name: str, alt: str) -> Iterator[Drawing]:
 def to_svg(figure: Figure, alt: str) -> Markup:
     """An SVG element without prologue, ids of its groups, fonts and fixed colours.
 
-    Only tags are changed, so that a text that looks like part of one stays what it is.
+    Only tags are changed: text that looks like a tag stays as it is.
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -119,7 +119,7 @@ def to_svg(figure: Figure, alt: str) -> Markup:
 
 
 def themed(tag: str) -> str:
-    """One of matplotlib's tags, whose attributes hold no text of ours, as the page wants it."""
+    """A tag of matplotlib's, which holds no text of ours, with the page's colours and font."""
     tag = re.sub(r'^(<g) id="[^"]*"', r"\1", tag)
     tag = re.sub(r" font-family: [^;\"]*;?", "", tag)
     for stand_in, value in CSS.items():
@@ -127,10 +127,10 @@ def themed(tag: str) -> str:
     return tag
 
 
-def spread(mean: float, deviation: float | None) -> str:
-    """A mean with its deviation, where there is one.
+def mean_with_sd(mean: float, deviation: float | None) -> str:
+    """A mean, with its deviation if there is one.
 
-    >>> spread(61.234, 0.5), spread(61.234, None)
+    >>> mean_with_sd(61.234, 0.5), mean_with_sd(61.234, None)
     ('61.23 ± 0.50', '61.23')
     """
     return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"

@@ -11,7 +11,7 @@ from pipeline.report.collect import Source, unique
 
 NOT_RUN = "not run"
 LONG = 40  # rows that fit on a page
-# What Markdown would take for more than text; an underscore within a word it leaves alone.
+# Characters with a meaning in Markdown; it ignores an underscore within a word.
 MARKUP = re.compile(r"([\\|`*<&$~\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 BREAK = re.compile(r"[\r\n]+")  # ends a row in either format
 SPECIAL = {
@@ -38,8 +38,8 @@ class Cell:
 
     Attributes:
         text: what it shows.
-        sources: the files its number was computed from; none where it is copied, or words.
-        main: whether it is what the row is about.
+        sources: the files its number comes from; none if it is copied, or words.
+        main: whether it is the main number of its row.
     """
 
     text: str
@@ -55,8 +55,8 @@ class Table:
         name: of its files.
         caption: what it shows, as a sentence.
         header: names of the columns.
-        rows: cells, as many as names.
-        words: places of the columns that hold words, which are set to the left.
+        rows: cells, one for each column.
+        words: indices of columns with words, which are aligned left.
     """
 
     name: str
@@ -74,8 +74,8 @@ def words(*texts: str) -> tuple[Cell, ...]:
 def write_tables(folder: Path, tables: Sequence[Table]) -> None:
     """Write <name>.csv, <name>.md and <name>.tex for every table.
 
-    The CSV has plain minus signs, empty cells for dashes, and two more columns: the files that a
-    row's measured numbers come from, and what they were measured with.
+    The CSV has plain minus signs, empty cells for dashes, and two more columns: the source files of
+    a row's measured numbers, and what they were measured with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for table in tables:
@@ -107,7 +107,7 @@ def as_markdown(frame: pd.DataFrame, table: Table) -> str:
 
 
 def as_latex(frame: pd.DataFrame, table: Table) -> str:
-    r"""Booktabs' rules in a table, or in one that breaks over pages; to be taken in with \input."""
+    r"""A table with booktabs' rules, over several pages if it is long, for \input."""
     long = len(frame) > LONG
     escaped = frame.rename(columns=_escaped).map(_escaped)
     text: str = escaped.style.hide(axis="index").to_latex(
@@ -127,7 +127,7 @@ def _literal(text: str) -> str:
 
 def _escaped(text: str) -> str:
     text = BREAK.sub(" ", text)
-    # Behind a row's end, [ and * would be taken for its arguments.
+    # After a row's end, LaTeX reads [ and * as its arguments.
     guard = "{}" if text.startswith(("[", "*")) else ""
     return guard + "".join(SPECIAL.get(character, character) for character in text)
 

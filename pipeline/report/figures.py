@@ -9,9 +9,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from pipeline.report.collect import Outcome, Training
-from pipeline.report.drawing import INK, TONES, Dash, dashes, drawing, spread, tone_of
+from pipeline.report.drawing import INK, TONES, Dash, dashes, drawing, mean_with_sd, tone_of
 from pipeline.report.sources import Curve
-from pipeline.variants import PAPERS_LAMBDA
+from pipeline.settings.variants import PAPERS_LAMBDA
 
 HEAT = "#3b78b5"  # --heat in page.css.j2
 HEAT_MOST = 0.6  # ink stays readable on this much of the heat colour, in both themes
@@ -29,7 +29,7 @@ class Line:
 
 
 def score_bars(outcomes: Sequence[Outcome]) -> Markup:
-    """Mean IoU of every variant: a bar, its deviation over the seeds, a dot a seed."""
+    """Mean IoU of every variant: a bar, its deviation over the seeds, and a dot for each seed."""
     alt = "Mean IoU in percent: " + ", ".join(f"{o.name} {o.miou:.1f}" for o in outcomes)
     with drawing(430, 60 + 42 * len(outcomes), "scores", alt) as made:
         axes, most = made.axes, 0.0
@@ -43,7 +43,7 @@ def score_bars(outcomes: Sequence[Outcome]) -> Markup:
                 axes.errorbar(outcome.miou, place, xerr=deviation, color=INK, capsize=4, lw=1.4)
                 axes.plot(values, [place - 0.2] * len(values), "o", ms=3.5, color=INK, alpha=0.7)
             axes.annotate(
-                spread(outcome.miou, outcome.sd),
+                mean_with_sd(outcome.miou, outcome.sd),
                 (end, place),
                 xytext=(8, 0),
                 textcoords="offset points",
@@ -62,7 +62,7 @@ def score_bars(outcomes: Sequence[Outcome]) -> Markup:
 def line_chart(
     name: str, lines: Sequence[Line], label: str, *, width: int = 400, from_zero: bool = True
 ) -> Markup:
-    """Values by step, a line each; the band is the range over the seeds."""
+    """Lines of values by step; the band is the range over the seeds."""
     alt = f"{label} by training step: " + ", ".join(
         f"{line.name} ends at {line.curve.mean[-1]:.3g}" for line in lines if line.curve.mean
     )
@@ -84,7 +84,7 @@ def line_chart(
 
 
 def draw_line(axes: Axes, line: Line) -> None:
-    """Draw a curve and its band, if it has one; points are marked where they are few."""
+    """Draw a curve and its band, if it has one, with a marker at each point if they are few."""
     curve, tone = line.curve, line.tone
     marker = "o" if len(curve.steps) <= 12 else ""
     axes.plot(
@@ -95,7 +95,7 @@ def draw_line(axes: Axes, line: Line) -> None:
 
 
 def training_charts(trainings: Sequence[Training]) -> list[Markup]:
-    """Loss and val mIoU by step (Fig. 2); the latter only where it was measured on the way."""
+    """Loss and val mIoU by step (Fig. 2); the latter only if it was measured during training."""
     looks = dashes(training.name for training in trainings)
 
     def lines(curves: Mapping[str, Curve]) -> list[Line]:
@@ -159,8 +159,8 @@ def lambda_chart(curves: dict[str, Curve], alone: float, paper: float | None) ->
 
     Args:
         curves: by the name of the other variant.
-        alone: this run's score of `strong`, which every curve starts from.
-        paper: mIoU at the paper's lambda; None where it is another data set's.
+        alone: this run's score of `strong`, where every curve starts.
+        paper: mIoU at the paper's lambda; None for another data set.
     """
     ends = ", ".join(f"{name} {curve.mean[-1]:.1f}" for name, curve in curves.items())
     alt = f"mIoU by lambda, from strong alone {alone:.1f} to {ends} alone"

@@ -1,4 +1,4 @@
-"""The page itself: every part read and drawn, then laid out by page.html.j2."""
+"""The page: all parts are read and drawn here, and laid out by page.html.j2."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.atomic import whole_file
-from pipeline.errors import need
-from pipeline.manifest import Manifest
-from pipeline.params import Params
-from pipeline.paths import PROXY, SPLIT
-from pipeline.plan import Plan, list_hash, read_plans
-from pipeline.presence import absent_classes
+from pipeline.base.atomic import whole_file
+from pipeline.base.errors import need
+from pipeline.data.manifest import Manifest
+from pipeline.data.plan import Plan, list_hash, read_plans
 from pipeline.report import compare, scores, tables
 from pipeline.report.claims import judge
 from pipeline.report.collect import (
@@ -24,12 +21,11 @@ from pipeline.report.collect import (
     read_lambdas,
     read_outcome,
     read_quality,
-    read_records,
     read_scores,
     read_training,
     read_weak_curves,
 )
-from pipeline.report.compare import Counts
+from pipeline.report.compare import RunSize
 from pipeline.report.drawing import FAMILIES, family_of
 from pipeline.report.exports import Table, write_tables
 from pipeline.report.figures import (
@@ -39,30 +35,33 @@ from pipeline.report.figures import (
     training_charts,
     weak_charts,
 )
-from pipeline.report.names import ENSEMBLE, scored_names, subject
 from pipeline.report.pictures import Grid, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
+from pipeline.report.run_page import write_run_page
+from pipeline.report.scored_networks import ENSEMBLE, scored_names, subject
 from pipeline.report.strips import legend
 from pipeline.report.template import Filters, render, whole_script
 from pipeline.report.viewer import WEAK_WORST, write_viewer
+from pipeline.settings.params import Params
+from pipeline.settings.paths import PROXY, SPLIT
+from pipeline.split.absent_classes import absent_classes
 
-DATASETS = {
-    "shapes": "the embedded scenes",
+DATASET_TITLES = {
+    "shapes": "the synthetic scenes",
     "voc": "PASCAL VOC 2012",
     "coco": "COCO",
     "folder": "the user's own photographs",
 }
 FILTERS: Filters = {
     "plain": tables.plain,
-    "clock": tables.clock,
     "quality": tables.quality_name,
     "tone": lambda name: family_of(name) if family_of(name) in FAMILIES else "",
 }
 
 
 def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
-    """Write index.html, tables/ and plots/, and viewer/ where its pictures are many.
+    """Write index.html, run.html, tables/ and plots/, and viewer/ if it has many pictures.
 
     Args:
         params: all of params.yaml; only what it names is shown.
@@ -101,6 +100,7 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
     with whole_file(folder / "index.html") as part:
         part.write_text(page, "utf-8", newline="\n")
+    write_run_page(params, folder)
 
 
 def comparison_text(params: Params) -> str:
@@ -117,12 +117,12 @@ def comparison_text(params: Params) -> str:
 def all_tables(
     params: Params,
     manifest: Manifest,
-    counts: Counts,
+    counts: RunSize,
     outcomes: Sequence[Outcome],
     trainings: Sequence[Training],
     plans: Mapping[str, Plan],
 ) -> dict[str, Table]:
-    """Every table by its name; Tables 2 and 3 hold this run where the data set is theirs."""
+    """Every table by its name; Tables 2 and 3 show this run only on their data set."""
     labels = {name: tables.label_counts(plan) for name, plan in plans.items()}
     several = len(params.seeds) > 1
     on_coco = outcomes if params.dataset == "coco" else []
@@ -151,29 +151,28 @@ def papers_scores(params: Params) -> dict[str, float]:
 
 
 def papers_setting(params: Params) -> str:
-    """What `papers_scores` were measured on."""
+    """The setting of `papers_scores`."""
     return "COCO val with VGG16" if params.dataset == "coco" else "VOC 2012 val with VGG16"
 
 
-def counts_of(params: Params, manifest: Manifest, plan: Plan) -> Counts:
+def counts_of(params: Params, manifest: Manifest, plan: Plan) -> RunSize:
     """How large this run is; all its plans have the same lists."""
     train = params.train
     val = sum(bool(row.mask) for row in manifest.of("val"))
     schedule = f"{train.iterations} steps" if train.iterations else f"{train.epochs} epochs"
-    return Counts(len(plan.strong), len(plan.weak), val, schedule)
+    return RunSize(len(plan.strong), len(plan.weak), val, schedule)
 
 
 def page_values(
-    params: Params, manifest: Manifest, counts: Counts, outcomes: Sequence[Outcome]
+    params: Params, manifest: Manifest, counts: RunSize, outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
-    """Words and numbers the template prints outside of tables, charts and pictures."""
+    """Words and numbers on the page outside of tables, charts and pictures."""
     variants = [next(o for o in outcomes if o.name == name) for name in params.variants]
-    records, quality = read_records(params), read_quality()
-    proxies_made = measured_with(params, ("seeds", "dsrg", "proxy"), [params.seed])
+    quality, proxies_made = read_quality(), measured_with(params, [params.seed])
     return {
         "params": params,
         "yaml": params_yaml(params),
-        "dataset": DATASETS.get(params.dataset, params.dataset),
+        "dataset": DATASET_TITLES.get(params.dataset, params.dataset),
         "val_images": counts.val,
         "strong_images": counts.strong,
         "weak_images": counts.weak,
@@ -188,10 +187,6 @@ def page_values(
         "quality_source": Source(PROXY / "quality.json", proxies_made),
         "class_quality_source": Source(PROXY / "quality.csv", proxies_made),
         "quality_classes": tables.quality_classes(quality) if quality else [],
-        "records": records,
-        "ran_on": tables.same_everywhere(records),
-        "changed": any(str(r.values.get("commit")).endswith("+") for r in records),
-        "total_seconds": tables.total_seconds(records),
     }
 
 
@@ -208,7 +203,7 @@ def params_yaml(params: Params) -> str:
 def chart_values(
     params: Params,
     manifest: Manifest,
-    counts: Counts,
+    counts: RunSize,
     outcomes: Sequence[Outcome],
     trainings: Sequence[Training],
 ) -> dict[str, Any]:

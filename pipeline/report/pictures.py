@@ -1,38 +1,37 @@
-"""Picture grids in the manner of the paper's Fig. 4 and Fig. 7: which images, by stated rules."""
+"""Picture grids like the paper's Fig. 4 and Fig. 7, with images chosen by stated rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from pipeline.errors import need
-from pipeline.images import Bytes, read_mask
-from pipeline.manifest import Manifest, Row
-from pipeline.metrics import image_iou
-from pipeline.params import Params
-from pipeline.paths import PREDICTIONS, PROXY, SEEDS
-from pipeline.plan import proxy_path
-from pipeline.progress import track
-from pipeline.report.names import DSRG_ROW, stage_of, subject
+from pipeline.base.errors import need
+from pipeline.base.progress import track
+from pipeline.data.images import Bytes, read_mask
+from pipeline.data.manifest import Manifest, Row
+from pipeline.data.pairs import proxy_path
+from pipeline.report.scored_networks import DSRG_ROW, stage_of, subject
 from pipeline.report.sources import read_table, stale
 from pipeline.report.strips import Strip, StripBuilder, spread_evenly
+from pipeline.scoring.metrics import image_iou
+from pipeline.settings.params import Params
+from pipeline.settings.paths import PREDICTIONS, PROXY, SEEDS
 
-COLUMNS = 6  # networks that fit beside each other; of more, the paper's are shown
+COLUMNS = 6  # networks that fit side by side; if there are more, only the paper's are shown
 MAIN_COLUMNS = (DSRG_ROW, "weak", "mixed", "strong", "dual")
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Strips below each other, and the classes that appear in any of them (255: no label)."""
+    """Strips, one below the other, and the classes in any of them (255: no label)."""
 
     strips: tuple[Strip, ...]
     indices: tuple[int, ...]
 
 
 def by_rank(count: int, each: int) -> dict[str, list[int]]:
-    """Places of the best, the median and the worst of `count` things in rising order.
+    """Places of the best, the middle and the worst of `count` things in rising order.
 
     >>> by_rank(100, 2)
     {'best': [99, 98], 'median': [49, 50], 'worst': [1, 0]}
@@ -48,7 +47,7 @@ def by_rank(count: int, each: int) -> dict[str, list[int]]:
 
 
 def shown_columns(params: Params) -> list[str]:
-    """The networks a grid has room for: all, or the paper's and the report's subject."""
+    """The networks that fit into a grid: all, or the paper's and the report's subject."""
     names = [DSRG_ROW, *params.variants]
     if len(names) <= COLUMNS:
         return names
@@ -56,19 +55,19 @@ def shown_columns(params: Params) -> list[str]:
 
 
 def prediction_path(name: str, image_id: str) -> Path:
-    """Where a prediction of one of the scored networks is.
+    """The file of a network's prediction.
 
     Raises:
-        UserError: it is not there.
+        UserError: it is missing.
     """
     return need(PREDICTIONS / name / f"{image_id}.png", stage_of(name))
 
 
 def read_prediction(name: str, image_id: str, truth_HW: Bytes) -> Bytes:
-    """The mask one of the scored networks predicts.
+    """The mask that a network predicts.
 
     Raises:
-        UserError: it is not there, or has another size than its image.
+        UserError: it is missing, or has another size than its image.
     """
     path = prediction_path(name, image_id)
     mask_HW = read_indices(path)
@@ -94,7 +93,7 @@ def read_seed_grids(manifest: Manifest) -> Bytes:
 
 
 def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
-    """The val images that the report's subject predicts best, in the middle, worst (Fig. 7).
+    """The val images with the best, middle and worst predictions of the report's subject (Fig. 7).
 
     Raises:
         UserError: a prediction is missing or has another size than its image.
@@ -105,7 +104,7 @@ def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
     for row in track(rows, "report: rank val images"):
         truth_HW = read_indices(manifest.path(row.mask))
         mask_HW = read_prediction(about, row.id, truth_HW)
-        scores.append(score_image(truth_HW, mask_HW, classes))
+        scores.append(image_iou(truth_HW, mask_HW, classes))
     order = [rows[place] for place in np.argsort(scores, kind="stable")]
     names = shown_columns(params)
     return {
@@ -116,7 +115,7 @@ def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
 
 
 def proxy_grids(params: Params, manifest: Manifest, weak: Sequence[str]) -> dict[str, Grid]:
-    """Weak images with seeds and proxies: where these fail most (Fig. 4), and spread evenly.
+    """Weak images with seeds and proxies: the worst proxies (Fig. 4), and evenly spaced images.
 
     Raises:
         UserError: the seeds or a proxy are missing.
@@ -130,7 +129,7 @@ def proxy_grids(params: Params, manifest: Manifest, weak: Sequence[str]) -> dict
 
 
 def proxy_scores(weak: set[str]) -> dict[str, float]:
-    """IoU of the proxy within each weak image that has a true mask; none where it is not known."""
+    """IoU of the proxy in each weak image that has a true mask; empty if none has."""
     path = PROXY / "images.csv"
     if not path.exists():
         return {}
@@ -152,7 +151,7 @@ def _val_strip(manifest: Manifest, names: Sequence[str], row: Row) -> tuple[Stri
     strip.add_mask(truth_HW, "truth", f"true mask of {row.id}")
     for name in names:
         mask_HW = read_indices(prediction_path(name, row.id))
-        score = f"{score_image(truth_HW, mask_HW, len(manifest.classes)):.0f}"
+        score = f"{image_iou(truth_HW, mask_HW, len(manifest.classes)):.0f}"
         strip.add_mask(mask_HW, f"{name} {score}", f"prediction of {name} for {row.id}")
     return strip.done()
 
@@ -174,11 +173,6 @@ def _proxy_strips(
         score = f" {scores[name]:.0f}" if name in scores else ""
         strip.add_mask(proxy_HW, f"proxy{score}", f"proxy mask of {name}")
         yield strip.done()
-
-
-def score_image(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> float:
-    """Mean IoU within one image, in percent."""
-    return image_iou(torch.from_numpy(truth_HW), torch.from_numpy(mask_HW), classes)
 
 
 def read_indices(path: Path, size: tuple[int, int] | None = None) -> Bytes:

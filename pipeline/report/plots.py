@@ -1,4 +1,4 @@
-"""Files that `dvc plots show` draws and `dvc plots diff` lays over those of other experiments."""
+"""Files for `dvc plots show` and, across experiments, `dvc plots diff`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.manifest import ClassList
+from pipeline.data.manifest import ClassList
+from pipeline.data.tables import write_csv
 from pipeline.report.collect import Outcome, Training
 from pipeline.report.pictures import Grid
-from pipeline.results import write_csv
 
-SAMPLES = 100  # rows of confusion a class; DVC's template counts rows
+SAMPLES = 100  # rows for each class; DVC's template counts rows
 
 
 def write_plots(
@@ -32,7 +32,10 @@ def write_plots(
     """
     scores = {outcome.name: outcome.miou for outcome in outcomes}
     for training in trainings:
-        last = (training.loss.steps[-1:], (scores[training.name],))  # where val was not scored
+        last = (
+            training.loss.steps[-1:],
+            (scores[training.name],),
+        )  # if val was not scored
         val = training.val_miou
         points = {
             "loss": (training.loss.steps, training.loss.mean),
@@ -52,9 +55,9 @@ def write_plots(
 
 
 def sampled_pairs(confusion: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Pairs of truth and prediction, a hundred a true class, shared out as its pixels are.
+    """Pairs of truth and prediction, a hundred for each true class, in proportion to its pixels.
 
-    DVC's template for confusion matrices counts rows of a file; so its cells are percentages.
+    DVC's template for confusion matrices counts the rows of a file, so its cells are percentages.
     Shares are rounded by largest remainder, so that they sum to a hundred.
     """
     pairs = []

@@ -1,20 +1,20 @@
-"""Tables of this run alone: every score, every seed, every class, and what each extra gave."""
+"""Tables of this run alone: all scores, all seeds, all classes, and the effect of each extra."""
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.manifest import ClassList
-from pipeline.paths import MODELS
+from pipeline.data.manifest import ClassList
 from pipeline.report.collect import METRICS, Outcome, Source, Training
 from pipeline.report.compare import apart, measured
+from pipeline.report.differences import BASE, difference, to_strong, trained_per_seed
 from pipeline.report.exports import Cell, Table, words
-from pipeline.report.pairs import BASE, pair, pairings, trained_per_seed
 from pipeline.report.tables import label_counts_text, signed
+from pipeline.settings.paths import MODELS
 
 
 def scores_table(
     outcomes: Sequence[Outcome], counts: Mapping[str, tuple[int, int]], several: bool
 ) -> Table:
-    """Every score of every network, and how many images teach it with which kind of label."""
+    """Every score of every network, and how many images it is trained on with each label."""
     rows = []
     for outcome in outcomes:
         values = {**outcome.metrics, "miou_sd": outcome.sd}
@@ -32,14 +32,14 @@ def scores_table(
 
 
 def seed_table(outcomes: Sequence[Outcome]) -> Table:
-    """MIoU of each seed, and how far it is from `strong` trained with the same seed."""
+    """MIoU of each seed, and its difference to `strong` trained with the same seed."""
     once = trained_per_seed(outcomes)
     seeds = list(once[0].by_seed)
-    gaps = {p.name: p for p in pairings(once)}
-    base = [outcome.source("seeds.csv") for outcome in once if outcome.name == BASE]
+    gaps = {p.name: p for p in to_strong(once)}
+    base = [outcome.source("seeds") for outcome in once if outcome.name == BASE]
     rows = []
     for outcome in once:
-        source, gap = outcome.source("seeds.csv"), gaps.get(outcome.name)
+        source, gap = outcome.source("seeds"), gaps.get(outcome.name)
         texts = [signed(gap.by_seed[seed]) for seed in seeds] if gap else ["–"] * len(seeds)
         texts.append(f"{gap.wins} of {len(seeds)}" if gap else "–")
         scores = [measured(outcome.by_seed[seed], source) for seed in seeds]
@@ -62,7 +62,7 @@ def class_table(classes: ClassList, outcomes: Sequence[Outcome]) -> Table:
         (
             Cell(name),
             *(
-                measured(outcome.per_class[place].iou, outcome.source("per_class.csv"))
+                measured(outcome.per_class[place].iou, outcome.source("per_class"))
                 for outcome in outcomes
             ),
         )
@@ -73,7 +73,7 @@ def class_table(classes: ClassList, outcomes: Sequence[Outcome]) -> Table:
 
 
 def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> Table:
-    """The last network's score beside the best one on the way, which is never used."""
+    """The last network's score, and the best one during training, which is never used."""
     scores = {outcome.name: outcome for outcome in outcomes}
     rows = []
     for training in trainings:
@@ -88,22 +88,22 @@ def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> T
                     Cell(signed(best - outcome.miou), (outcome.source(), curve)),
                 )
             )
-    header = ("network", "last", "best on the way", "best − last")
+    header = ("network", "last", "best during training", "best − last")
     caption = (
-        "Mean IoU in percent of the last network, which every other number here is of, and as an "
-        "extra the highest on the way, chosen on val."
+        "Mean IoU in percent of the last network, which all other numbers here are of, and the "
+        "highest during training, selected on val."
     )
     return Table("curves", caption, header, tuple(rows))
 
 
 def extras_table(outcomes: Sequence[Outcome]) -> Table:
-    """What each extra gave: every network with a `+` against the same one without."""
+    """The effect of each extra: every network with a `+` against the same one without."""
     found = {outcome.name: outcome for outcome in outcomes}
     rows = []
     for outcome in outcomes:
         base = found.get(outcome.name.split("+")[0])
         if base is not None and base is not outcome:
-            gap = pair(outcome.name, outcome.by_seed, base.by_seed)
+            gap = difference(outcome.name, outcome.by_seed, base.by_seed)
             rows.append(
                 (
                     *words(outcome.name, gap.verdict("helps", "harms")),
@@ -121,9 +121,9 @@ def extras_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def source_table(outcomes: Sequence[Outcome]) -> Table:
-    """What every network was measured with, for readers without a mouse."""
+    """What every network was measured with; on the page it also shows under the mouse."""
     rows = [
-        words(outcome.name, outcome.details, f"results/{outcome.name}/") for outcome in outcomes
+        words(outcome.name, outcome.details, f"results/*/{outcome.name}.*") for outcome in outcomes
     ]
-    caption = "What each network was measured with: data set, training seeds, commits, devices."
+    caption = "What each network was measured with: data set and training seeds."
     return Table("sources", caption, ("network", "measured with", "files"), tuple(rows), (0, 1, 2))

@@ -1,4 +1,4 @@
-"""Reading the files of other stages; a file that is missing or stale is named with its stage."""
+"""Reads other stages' files; the error for a missing or stale file names it and its stage."""
 
 import csv
 import json
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError, need
+from pipeline.base.errors import UserError, need
 
 
 def stale(path: Path, problem: str, stage: str) -> UserError:
-    """The error for a file that does not fit the rest any more."""
+    """The error for a file that no longer fits the others."""
     return UserError(f"{path} {problem}: run `python -m stages.{stage}` again")
 
 
@@ -22,7 +22,7 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
     """An object from a JSON file.
 
     Raises:
-        UserError: the file is missing or is no such thing.
+        UserError: the file is missing or no JSON object.
     """
     try:
         values = json.loads(need(path, stage).read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def read_table(path: Path, stage: str, columns: Iterable[str] = ()) -> list[dict
 
     Args:
         path: the file.
-        stage: module and arguments that write it.
+        stage: the stage that writes it, with its arguments.
         columns: names the header must hold.
 
     Raises:
@@ -57,7 +57,7 @@ def read_counts(path: Path, stage: str) -> NDArray[np.int64]:
     """A CSV matrix of counts without its header and first column, read by position.
 
     Raises:
-        UserError: the file is missing or is no such matrix.
+        UserError: the file is missing or no such matrix.
     """
     with need(path, stage).open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))[1:]
@@ -68,7 +68,7 @@ def read_counts(path: Path, stage: str) -> NDArray[np.int64]:
 
 
 def number(cell: str | None) -> float | None:
-    """A cell's number; None where it is empty or no finite number.
+    """A cell's number; None if it is empty or not finite.
 
     >>> number("1.5"), number(""), number("nan")
     (1.5, None, None)
@@ -82,7 +82,7 @@ def number(cell: str | None) -> float | None:
 
 @dataclass(frozen=True)
 class Curve:
-    """Values by step: mean over the runs, least and greatest of them."""
+    """Values by step: mean, lowest and highest over the runs."""
 
     steps: tuple[int, ...]
     mean: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""One image of the data set and everything that belongs to it, side by side, as small pictures."""
+"""An image of the data set beside its masks, as a strip of small pictures."""
 
 import base64
 import io
@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.images import Bytes, palette_bytes, read_image
-from pipeline.manifest import ClassList, Row
-from pipeline.overlay import overlay
+from pipeline.data.images import Bytes, palette_bytes, read_image
+from pipeline.data.manifest import ClassList, Row
+from pipeline.report.overlay import overlay
 
 LONGEST = 320  # pixels of a picture's longer side on the page
-TINY = 128  # up to here photographs stay lossless, and are enlarged pixel by pixel
+TINY = 128  # pixels of a side: photographs up to this stay lossless and show square pixels
 GAP = 6  # pixels between the pictures of a strip in one file
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a row: an encoded image, what it shows, and what stands under it."""
+    """One picture of a strip: an encoded image, its text for screen readers, and its caption."""
 
     data: bytes
     kind: str  # png or jpeg
@@ -37,7 +37,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Strip:
-    """One image of the data set and all that belongs to it, side by side."""
+    """An image of the data set and its masks, side by side."""
 
     id: str
     tags: tuple[str, ...]
@@ -66,7 +66,7 @@ class StripBuilder:
         self.pictures = [self._picture(photograph, f"image {row.id}", "image")]
 
     def add_mask(self, mask_HW: Bytes, caption: str, alt: str) -> None:
-        """Add a mask of class indices; the text for the blind names the classes it holds."""
+        """Add a mask of class indices; the text for screen readers names its classes."""
         self.used |= set(np.unique(mask_HW).tolist())
         names = [self.classes.names[i] for i in np.unique(mask_HW) if 0 < i < len(self.classes)]
         image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
@@ -74,7 +74,7 @@ class StripBuilder:
         self.pictures.append(self._picture(image, f"{alt}: {', '.join(names) or 'none'}", caption))
 
     def add_overlay(self, mask_HW: Bytes, caption: str, alt: str) -> None:
-        """Add the photograph with the mask's objects laid over it, half seen through."""
+        """Add the photograph with the mask's objects over it, half transparent."""
         image = Image.fromarray(mask_HW).resize(self.size, Image.Resampling.NEAREST)
         laid = overlay(self.photograph, np.asarray(image), self.classes)
         self.pictures.append(self._picture(laid, alt, caption))
@@ -102,7 +102,7 @@ def spread_evenly(count: int, rows: int) -> list[int]:
 
 
 def legend(classes: ClassList, indices: Iterable[int]) -> list[tuple[str, str]]:
-    """Name and CSS colour of every index in a grid; 255 is what has no label."""
+    """Name and CSS colour of every index; 255 means no label."""
     colours = palette_bytes(classes)
     entries = []
     for index in sorted(set(indices)):

@@ -1,16 +1,14 @@
-"""Numbers made into the cells, sentences and plain text of the page."""
+"""Numbers as cells, sentences and plain text for the page and the terminal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from pipeline.manifest import ClassList
-from pipeline.plan import Plan
-from pipeline.report.collect import METRICS, ClassScore, Outcome, Quality, Record
-from pipeline.report.drawing import spread
-from pipeline.report.names import subject
-from pipeline.report.pairs import BASE, pair_up, pairings
+from pipeline.data.manifest import ClassList
+from pipeline.data.plan import Plan
+from pipeline.report.collect import METRICS, ClassScore, Outcome, Quality
+from pipeline.report.differences import BASE, scores_to_strong, to_strong
+from pipeline.report.drawing import mean_with_sd
+from pipeline.report.scored_networks import subject
 
 TEXT_COLUMNS = " {:>14} {:>10} {:>11} {:>11} {:>13}"
 QUALITY_NAMES = {
@@ -35,7 +33,7 @@ class ClassLine:
 
 
 def plain(value: float | None, digits: int = 1) -> str:
-    """A number for a cell, an en dash where there is none.
+    """A number for a cell; an en dash for None.
 
     >>> plain(1.25, 2), plain(None)
     ('1.25', '–')
@@ -44,7 +42,7 @@ def plain(value: float | None, digits: int = 1) -> str:
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """A difference with its sign, the minus as typographers set it.
+    """A difference with its sign, with a typographic minus.
 
     >>> signed(1.5), signed(-0.25), signed(-0.001)
     ('+1.50', '−0.25', '0.00')
@@ -65,31 +63,31 @@ def between(bounds: tuple[float, float]) -> str:
 
 
 def finding(outcomes: Sequence[Outcome]) -> str:
-    """The result in one or two sentences, of the report's subject against `strong`."""
+    """The result in one or two sentences: the report's subject against `strong`."""
     name = subject([outcome.name for outcome in outcomes])
     about = next(outcome for outcome in outcomes if outcome.name == name)
     seeds = len(about.by_seed)
-    pairing = next((p for p in pairings(outcomes) if p.name == about.name), None)
-    text = f"{about.name} reaches {spread(about.miou, about.sd)} % mIoU"
-    if pairing is not None:
+    gap = next((p for p in to_strong(outcomes) if p.name == about.name), None)
+    text = f"{about.name} reaches {mean_with_sd(about.miou, about.sd)} % mIoU"
+    if gap is not None:
         base = next(o for o in outcomes if o.name == BASE)
-        text += f", {BASE} {spread(base.miou, base.sd)} %"
-        text += f": a difference of {signed(pairing.mean)} points"
-        bounds = pairing.interval
+        text += f", {BASE} {mean_with_sd(base.miou, base.sd)} %"
+        text += f": a difference of {signed(gap.mean)} points"
+        bounds = gap.interval
         if bounds is not None:
             text += (
                 f" (95 % interval {between(bounds)}, paired over {seeds} seeds; above {BASE} with "
-                f"{pairing.wins} of them)"
+                f"{gap.wins} of them)"
             )
     if seeds == 1:
-        text += ". With one training a variant, how much of this is chance is not known"
+        text += ". With one training per variant, this may be chance"
     return text + "."
 
 
 def label_counts(plan: Plan) -> tuple[int, int]:
-    """How many training images teach a variant with their true mask, how many with a proxy.
+    """How many images a variant is trained on with their true mask, and with a proxy.
 
-    An image counts once, however often and to however many branches it is shown.
+    An image counts once, however often it is used and in however many branches.
     """
     lists = (
         ({stream.strong for stream in plan.streams}, len(plan.strong)),
@@ -100,7 +98,7 @@ def label_counts(plan: Plan) -> tuple[int, int]:
 
 
 def label_counts_text(counts: tuple[int, int] | None) -> tuple[str, str]:
-    """Both counts for cells; dashes where there are none.
+    """Both counts for cells; dashes for none.
 
     >>> label_counts_text((150, 0)), label_counts_text(None)
     (('150', '–'), ('–', '–'))
@@ -124,45 +122,13 @@ def class_lines(classes: ClassList, outcomes: Sequence[Outcome]) -> list[ClassLi
 
 
 def quality_name(key: str) -> str:
-    """What a key of quality.json is called on the page."""
+    """The page's name for a key of quality.json."""
     return QUALITY_NAMES.get(key, key.replace("_", " "))
 
 
 def quality_classes(quality: Quality) -> list[tuple[str, tuple[float | None, ...]]]:
-    """Rows by class, without those that no true mask holds."""
+    """Rows by class, without classes that are in no true mask."""
     return [row for row in quality.classes if any(value is not None for value in row[1])]
-
-
-def clock(seconds: float | None) -> str:
-    """Seconds as people say them.
-
-    >>> clock(41.6), clock(754), clock(7300), clock(None)
-    ('42 s', '12 min 34 s', '2 h 1 min', '–')
-    """
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def same_everywhere(records: Sequence[Record]) -> list[tuple[str, list[str]]]:
-    """What the stages ran on: every value of machine, device, versions, most often one each."""
-    found: dict[str, list[str]] = {}
-    for record in records:
-        packages = record.values.get("packages") or {}
-        values = {key: record.values.get(key) for key in ("commit", "device", "machine", "python")}
-        for key, value in {**values, **packages}.items():
-            if value is not None and str(value) not in found.setdefault(key, []):
-                found[key].append(str(value))
-    return [(key, values) for key, values in found.items() if values]
-
-
-def total_seconds(records: Sequence[Record]) -> float:
-    """Seconds of all stages that left a record."""
-    return float(np.sum([record.values.get("seconds") or 0.0 for record in records]))
 
 
 def comparison_lines(
@@ -174,15 +140,19 @@ def comparison_lines(
         scores: metrics and mIoU by seed of each variant, in order.
 
     Returns:
-        heading, one line a variant, and what the numbers are.
+        a heading, one line for each variant, and what the numbers are.
     """
-    gaps = {p.name: p.mean for p in pair_up({name: entry[1] for name, entry in scores.items()})}
+    gaps = {
+        p.name: p.mean for p in scores_to_strong({name: entry[1] for name, entry in scores.items()})
+    }
     seeds = max(len(by_seed) for _, by_seed in scores.values())
     row = f"{{:<{max(map(len, ('network', *scores)))}}}{TEXT_COLUMNS}"
     lines = [row.format("network", "mIoU", "to strong", "pixel acc.", "class acc.", "weighted IoU")]
     for name, (metrics, by_seed) in scores.items():
-        miou = spread(metrics["miou"] or 0.0, metrics["miou_sd"] if len(by_seed) > 1 else None)
+        miou = mean_with_sd(
+            metrics["miou"] or 0.0, metrics["miou_sd"] if len(by_seed) > 1 else None
+        )
         others = [plain(metrics[key], 2) for key in METRICS[2:]]
         lines.append(row.format(name, miou, signed(gaps.get(name)), *others))
-    count = "one seed" if seeds == 1 else f"mean ± sample deviation over {seeds} seeds"
+    count = "one seed" if seeds == 1 else f"mean ± standard deviation over {seeds} seeds"
     return [*lines, f"percent on val; {count}"]

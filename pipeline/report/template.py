@@ -1,13 +1,13 @@
-"""The page's template: everything printed is escaped, and a browser is told to trust nothing else.
+"""Fills the page templates: all values are escaped, and the browser is told to trust nothing.
 
-The page's content-security policy forbids forms, every request and every script but one, the
-viewer's, which like the style sheet is known by its hash. Style attributes are allowed, for charts
-and swatches are full of them; they can fetch pictures at most, as the rest of the page.
+The page's content-security policy forbids forms, all requests and all scripts except the viewer's,
+which is known by its hash, like the style sheet. Style attributes are allowed, because charts and
+swatches need them; like the rest of the page they can only load pictures.
 
-Pictures are data URIs. Where those of the viewer are too many for the page, they are files beside
-it, and 'self' admits them, in Chromium 150 and Firefox 140 alike: under http: those of the page's
-own server, under file: any file of the machine. Of the other sources, `file:` does not do under
-http:, and a path is none under file:.
+Pictures are data URIs. If the viewer has too many for the page, they are files beside it, which
+'self' allows in Chromium 150 and Firefox 140: under http: files of the page's own server, under
+file: any file of the machine. Other sources do not work: `file:` fails under http:, and a path
+under file:.
 """
 
 import base64
@@ -42,12 +42,12 @@ def render(
     """A page as HTML, in the look of page.css.j2.
 
     Args:
-        name: the template, which prints `policy` and `style` in its head, and perhaps `script`.
-        values: what it and the files it includes name.
-        filters: what it makes of values, by name.
-        folder: where it lies; what it includes may lie beside this module, too.
-        script: what its one script element holds, if it has one.
-        files: whether pictures lie beside the page.
+        name: the template; it prints `policy`, `style` and, if it has one, `script`.
+        values: the variables of the template and its includes.
+        filters: its filters by name.
+        folder: where it is; its includes may also be beside this module.
+        script: the content of its script element, if it has one.
+        files: whether there are pictures beside the page.
     """
     made = environment(filters, folder)
     style = f"\n{made.get_template('page.css.j2').render()}\n"
@@ -60,7 +60,7 @@ def render(
 
 
 def whole_script() -> str:
-    """The viewer's script: its files in one function, so that no name of theirs is the page's."""
+    """The viewer's script: its files in one function, which keeps their names out of the page."""
     files = (TEMPLATES / "scripts" / f"{name}.js" for name in SCRIPTS)
     parts = "\n".join(file.read_text(encoding="utf-8") for file in files)
     return f'\n"use strict";\n(() => {{\n{parts}}})();\n'
@@ -69,12 +69,12 @@ def whole_script() -> str:
 def policy(style: str, script: str, *, files: bool) -> str:
     """The content-security policy of a page with one style element and at most one script.
 
-    Browsers that know no `style-src-elem` fall back to `style-src`.
+    Browsers without `style-src-elem` use `style-src`.
 
     Args:
-        style: what the style element holds.
-        script: what the script element holds; empty where there is none.
-        files: whether pictures lie beside the page.
+        style: the content of the style element.
+        script: the content of the script element; empty if there is none.
+        files: whether there are pictures beside the page.
     """
     sources = {
         "default-src": "'none'",
@@ -90,12 +90,12 @@ def policy(style: str, script: str, *, files: bool) -> str:
 
 
 def digest(text: str) -> str:
-    """How a policy names the one script or style sheet it admits."""
+    """A policy's name for a script or style sheet that it allows."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def environment(filters: Filters, folder: Path = TEMPLATES) -> Environment:
-    """The template engine: whatever a template prints is escaped, unknown names are errors."""
+    """The template engine: it escapes all values, and unknown names are errors."""
     made = Environment(
         loader=FileSystemLoader([folder, TEMPLATES]),
         autoescape=True,

@@ -1,7 +1,7 @@
-"""What the page's viewer shows: pictures a browser lays over each other, and their numbers.
+"""Data of the page's viewer: pictures that the browser stacks, and their numbers.
 
 Masks are grey PNGs whose value is the class index. The browser colours them (scripts/colours.js),
-so classes and palettes change without another picture, and no script has to read a pixel.
+so hiding classes and changing palettes needs no other picture, and no script reads pixels.
 Shape legend: C classes, H W image, h w grid of the seeds.
 """
 
@@ -12,39 +12,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
-from pipeline.errors import need
-from pipeline.images import BORDER_COLOUR, Bytes, read_image
-from pipeline.manifest import Manifest, Row
-from pipeline.metrics import Scores, class_iou, confusion_matrix, mean_present
-from pipeline.params import Params
-from pipeline.paths import PROXY
-from pipeline.plan import proxy_path
-from pipeline.progress import track
-from pipeline.report.layers import LayerFiles, forget, weight
-from pipeline.report.names import DSRG_ROW, subject
+from pipeline.base.errors import need
+from pipeline.base.progress import track
+from pipeline.data.images import BORDER_COLOUR, Bytes, read_image
+from pipeline.data.manifest import Manifest, Row
+from pipeline.data.pairs import proxy_path
 from pipeline.report.pictures import (
     proxy_scores,
     read_indices,
     read_prediction,
     read_seed_grids,
 )
+from pipeline.report.scored_networks import DSRG_ROW, subject
 from pipeline.report.strips import TINY, spread_evenly
+from pipeline.report.viewer_layers import LayerFiles, delete_files, inline_bytes
+from pipeline.scoring.metrics import class_iou, confusion_matrix, mean_present
+from pipeline.settings.params import Params
+from pipeline.settings.paths import PROXY
 
-LONGEST = 512  # pixels of a picture's longer side: those of VOC, 500, stay as they are
-THUMBNAIL = 128  # pixels of a thumbnail's longer side: twice what it is shown at
-VAL_MOST = 5000  # val images shown, all of COCO's; of more a spread
+LONGEST = 512  # pixels of a picture's longer side; VOC's have 500 and stay as they are
+THUMBNAIL = 128  # pixels of a thumbnail's longer side, twice its size on the page
+VAL_MOST = 5000  # val images shown, all of COCO's; of more, evenly spaced ones
 WEAK_WORST = 100  # weak images with the worst proxies, and
-WEAK_SPREAD = 200  # at equal distances in the weak list; COCO has 98,000
-# The most that pictures may add to the page itself: it can still be mailed, and opens at once.
-# More go beside it, and the browser loads those that are looked at.
+WEAK_SPREAD = 200  # evenly spaced ones of the weak list; COCO has 98,000
+# Bytes of pictures in the page itself: it can still be mailed, and opens at once. More pictures are
+# files beside it, and the browser loads those that the user looks at.
 INLINE = 8_000_000
 
 Masks = dict[str, Bytes]
-# For people with a colour weakness: Okabe and Ito's seven hues (2008), in the order in which they
-# are dealt out to the classes of an image, then the same paler.
+# For colour-blind readers: Okabe and Ito's seven hues (2008) in the order in which an image's
+# classes get them, then the same paler.
 SAFE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 PALER = ("#f5d899", "#bbe1f6", "#99d8c7", "#f9f4b4", "#99c7e0", "#eebf99", "#ebc9dc")
 
@@ -52,25 +51,25 @@ PALER = ("#f5d899", "#bbe1f6", "#99d8c7", "#f9f4b4", "#99c7e0", "#eebf99", "#ebc
 def write_viewer(
     params: Params, manifest: Manifest, weak: Sequence[str], folder: Path
 ) -> dict[str, Any]:
-    """Make the viewer's pictures, and keep them in the page where they are few.
+    """Make the viewer's pictures; if they are few, they go into the page.
 
     Args:
         params: all of params.yaml.
         manifest: the data set.
         weak: ids of the weak images.
-        folder: where index.html goes; many pictures go into its folder viewer/.
+        folder: where index.html goes; if there are many pictures, they go into its folder viewer/.
 
     Returns:
-        what the page's script reads, for JSON; `inline` tells whether it holds the pictures.
+        what the page's script reads, for JSON; `inline`: it contains the pictures.
 
     Raises:
         UserError: a mask is missing or has another size than its image.
     """
     made = [val_set(params, manifest, folder), weak_set(manifest, weak, folder)]
-    inline = weight(chosen.files for chosen in made) <= INLINE
+    inline = inline_bytes(chosen.files for chosen in made) <= INLINE
     sets = [chosen.told(inline) for chosen in made if chosen.rows]
     if inline:
-        forget(folder)
+        delete_files(folder)
     return {
         "classes": list(manifest.classes.names),
         "colours": [as_hex(colour) for colour in manifest.classes.colours],
@@ -83,7 +82,7 @@ def write_viewer(
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images to choose from: their layers, and what was counted of each (`numbers`)."""
+    """Images to choose from: their layers, and the numbers of each (`numbers`)."""
 
     rows: Sequence[Row]
     main: str  # the layer the set is about
@@ -94,7 +93,7 @@ class ImageSet:
     counted: list[dict[str, Any]]
 
     def told(self, inline: bool) -> dict[str, Any]:
-        """The set for the page's script, column by column."""
+        """The set for the page's script, by column."""
         layers = [
             layer.told(len(self.rows), self.files.folder, inline)
             for layer in self.files.layers.values()
@@ -115,7 +114,7 @@ class ImageSet:
 
 
 def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
-    """Val images, all or 5,000 spread evenly, with what every network of the first seed predicts.
+    """Val images, at most 5,000, with the predictions of all networks of the first seed.
 
     Raises:
         UserError: a prediction is missing or has another size than its image.
@@ -133,7 +132,7 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
 
 
 def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
-    """Weak images with their seeds and proxies, and the true mask where it is known.
+    """Weak images with their seeds, proxies and, if known, true masks.
 
     Raises:
         UserError: the seeds or a proxy are missing, or a mask has another size than its image.
@@ -153,7 +152,7 @@ def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
 
 
 def chosen_weak(weak: Sequence[str]) -> list[str]:
-    """The weak images shown: those with the worst proxies, where it is known, and a spread."""
+    """The weak images shown: those with the worst proxies, if known, and evenly spaced ones."""
     spread = [weak[place] for place in spread_evenly(len(weak), WEAK_SPREAD)]
     scores = proxy_scores(set(weak))
     worst = sorted(scores, key=lambda name: (scores[name], name))[:WEAK_WORST]
@@ -161,7 +160,7 @@ def chosen_weak(weak: Sequence[str]) -> list[str]:
 
 
 def as_hex(colour: tuple[int, int, int]) -> str:
-    """A colour as scripts and style sheets name it.
+    """A colour in CSS notation.
 
     >>> as_hex((224, 224, 192))
     '#e0e0c0'
@@ -177,7 +176,7 @@ def _write_set(
     scored: list[str],
     main: str,
 ) -> ImageSet:
-    """Write the pictures of `rows`, and count."""
+    """Write the pictures of `rows` and compute their numbers."""
     tiny = all(max(row.size) <= TINY for row in rows)
     sizes, counted = [], []
     for place, row in enumerate(track(rows, f"report: viewer, {files.key}", len(rows))):
@@ -196,23 +195,24 @@ def _write_set(
 
 
 def numbers(masks: Masks, scored: Sequence[str], classes: int) -> dict[str, Any]:
-    """What is counted of one image.
+    """The numbers of one image.
 
     Args:
-        masks: masks of one size by name, the true one among them where it is known.
-        scored: names of those that are held against the truth and against each other.
+        masks: masks of one size by name, with `truth` if it is known.
+        scored: names of the masks to compare with the truth and with each other.
         classes: number of classes C.
 
     Returns:
         `present`, every index in any mask; `iou`, the mean IoU of each scored mask within the
         image, and `by_class`, its IoU of each index present, both in percent, None where there is
-        none; `apart`, the share of pixels in percent in which two of `scored` differ, by pair.
+        no value; `apart`, the share of pixels in percent in which two of `scored` differ, by pair.
     """
     present = sorted(set().union(*(np.unique(mask_HW).tolist() for mask_HW in masks.values())))
     iou: list[float | None] = [None] * len(scored)
     by_class: list[list[float | None]] = [[] for _ in scored]
     if "truth" in masks:
-        found = [_class_iou(masks["truth"], masks[name], classes) for name in scored]
+        counts = [confusion_matrix(masks["truth"], masks[name], classes) for name in scored]
+        found = [class_iou(confusion) for confusion in counts]
         iou = [_short(mean_present(iou_C)) for iou_C in found]
         by_class = [
             [_short(iou_C[index]) if index < classes else None for index in present]
@@ -223,11 +223,6 @@ def numbers(masks: Masks, scored: Sequence[str], classes: int) -> dict[str, Any]
     return {"present": present, "iou": iou, "by_class": by_class, "apart": apart}
 
 
-def _class_iou(truth_HW: Bytes, mask_HW: Bytes, classes: int) -> Scores:
-    truth, mask = torch.from_numpy(truth_HW), torch.from_numpy(mask_HW)
-    return class_iou(confusion_matrix(truth, mask, classes))
-
-
 def _short(value: float) -> float | None:
-    """A number as the page shows it; None for NaN."""
+    """A number with one decimal; None for NaN."""
     return round(float(value), 1) if np.isfinite(value) else None

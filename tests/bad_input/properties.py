@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 # The same examples each time: a test that fails by chance teaches to run it again.
 few = settings(max_examples=25, deadline=None, derandomize=True, database=None)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from pipeline.images import Bytes
+from pipeline.data.images import Bytes
 from tests.trees import scene
 
 Spoil = Callable[[Path], object]

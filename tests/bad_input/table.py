@@ -264,9 +264,10 @@ PARAMS = (
     ("with a path of nothing", replaced("params.yaml", "data_root: data/raw", "data_root: ' '")),
     ("with a path that holds a NUL", replaced("params.yaml", "data_root: data/raw", 'data_root: "a\\0b"')),
     ("with a home of nobody", replaced("params.yaml", "data_root: data/raw", "data_root: ~nobody-here/x")),
-    ("with a rate without end", replaced("params.yaml", "learning_rate: 2.0e-3", "learning_rate: .inf")),
-    ("with a rate that is no number", replaced("params.yaml", "learning_rate: 2.0e-3", "learning_rate: .nan")),
-    ("with a comma in a number", replaced("params.yaml", "learning_rate: 2.0e-3", "learning_rate: 0,002")),
+    ("with a rate without end", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: .inf")),
+    ("with a rate that is no number", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: .nan")),
+    ("with a comma in a number", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: 0,002")),
+    ("of an earlier version", replaced("params.yaml", "machine:  # changes no result\n", "")),
     ("with yes for a number", replaced("params.yaml", "neck_n: 0", "neck_n: true")),
     ("with two mistakes", every(replaced("params.yaml", "neck_n: 0", "neck_n: 9"), added("params.yaml", "nekc_n: 1"))),
 )  # fmt: skip

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.download import download
-from pipeline.errors import UserError
-from pipeline.images import AGAIN, read_image
-from pipeline.manifest import Manifest, read_manifest
-from pipeline.plan import make_plan, stream_pairs
-from pipeline.sampling import Item, LabelledImages
-from pipeline.tagged import TaggedImages
+from pipeline.base.errors import UserError
+from pipeline.batches.labelled import LabelledImages
+from pipeline.batches.order import Item
+from pipeline.data.images import AGAIN, read_image
+from pipeline.data.manifest import Manifest, read_manifest
+from pipeline.data.pairs import Pair, stream_pairs
+from pipeline.data.plan import make_plan
+from pipeline.datasets.reading.download import download
+from pipeline.weak.seeds.tagged import TaggedImages
 from tests.bad_input.spoiling import Spoil, content, cut, gone, pixels
 from tests.settings import small_params
 from tests.trees import make_folder
@@ -44,7 +46,7 @@ def mine(tmp_path: Path) -> Manifest:
 def test_an_image_that_changed(mine: Manifest, spoil: Spoil, says: str) -> None:
     spoil(mine.data_root)
     rows = [row for row in mine.rows if row.id == "scene 1"]
-    pairs = [[(mine.path(row.image), mine.path(row.mask)) for row in rows]]
+    pairs = [[Pair(row.id, mine.path(row.image), mine.path(row.mask)) for row in rows]]
     item = Item(0, 0, (0, 0, 0, 0))
     for read in (
         lambda: TaggedImages(mine, rows, 32)[item],
@@ -60,7 +62,7 @@ def test_an_image_that_changed(mine: Manifest, spoil: Spoil, says: str) -> None:
 
 def test_a_mask_that_is_gone_or_of_another_size(mine: Manifest) -> None:
     rows = [row for row in mine.rows if row.id == "scene 1"]
-    pairs = [[(mine.path(row.image), mine.path(row.mask)) for row in rows]]
+    pairs = [[Pair(row.id, mine.path(row.image), mine.path(row.mask)) for row in rows]]
     pixels("masks/scene 1.png", SMALL[..., 0])(mine.data_root)
     with pytest.raises(UserError, match=r"scene 1\.jpg is 48x48 pixels, but 30x20 were expected"):
         LabelledImages(pairs, len(mine.classes))[Item(0, 0, (0, 0, 0, 0))]
@@ -71,7 +73,9 @@ def test_a_mask_that_is_gone_or_of_another_size(mine: Manifest) -> None:
 
 def test_a_plan_of_another_data_set(mine: Manifest) -> None:
     plan = make_plan("strong", 0, ["scene 0", "scene 99"], ["scene 5"])
-    with pytest.raises(UserError, match="taught by 'scene 99', which the data set does not"):
+    with pytest.raises(
+        UserError, match="is trained on 'scene 99', which is no longer in the data set"
+    ):
         stream_pairs(mine, plan)
 
 

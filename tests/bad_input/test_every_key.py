@@ -1,14 +1,16 @@
 """Every key of params.yaml refuses wrong types, impossible numbers and unknown neighbours."""
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
-from pipeline.errors import UserError
-from pipeline.params_file import check_params
+from pipeline.base.errors import UserError
+from pipeline.settings.params_file import check_params
 from tests.settings import put, raw_values
 
 GOOD = raw_values()
@@ -110,4 +112,7 @@ def test_keys_that_are_missing(key: str) -> None:
     for name in above:
         inner = inner[name]
     del inner[last]
-    assert said(values).startswith(f"{key}: missing; copy the key")
+    first, heading, *lines = said(values).splitlines()
+    assert first == f"{key}: missing"
+    assert re.search(r"^Lines to add.*with the values of recipes/[\w-]+\.yaml:$", heading)
+    assert [name for name, _ in leaves(YAML(typ="safe").load("\n".join(lines)))] == [key]

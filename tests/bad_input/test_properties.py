@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from pipeline.datasets.names import check_names
-from pipeline.datasets.problems import Problems
-from pipeline.manifest import SPLITS, Row, make_classes, read_manifest, write_manifest
-from pipeline.params_file import load_params
+from pipeline.data.manifest import SPLITS, Row, make_classes, read_manifest, write_manifest
+from pipeline.datasets.reading.image_names import check_names
+from pipeline.datasets.reading.problems import Problems
+from pipeline.settings.params_file import load_params
 from tests.bad_input.properties import VALUES, few, many, may_refuse
 from tests.settings import raw_values
 

@@ -16,18 +16,18 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from pycocotools import mask as rle
 
-from pipeline.datasets.coco import class_list
-from pipeline.datasets.coco_masks import (
+from pipeline.base.errors import UserError
+from pipeline.data.images import Bytes, check_image, read_image, read_mask, tags_of_mask, write_mask
+from pipeline.data.manifest import make_classes
+from pipeline.datasets.coco.prepare import class_list
+from pipeline.datasets.reading.coco_instances import (
     encode,
     rasterise,
     read_index,
     read_instances,
     unpack_counts,
 )
-from pipeline.datasets.problems import Problems
-from pipeline.errors import UserError
-from pipeline.images import Bytes, check_image, read_image, read_mask, tags_of_mask, write_mask
-from pipeline.manifest import make_classes
+from pipeline.datasets.reading.problems import Problems
 from tests.bad_input.properties import VALUES, few, many, may_refuse
 from tests.torture.seeds import images, instances
 
@@ -150,9 +150,11 @@ def refused_or_painted(text: str) -> None:
         with may_refuse(str(path)):
             index = read_index(path, problems)
             found = read_instances(path, index, problems)
-            class_list(index) if not problems else problems.refuse(path)
-            for key, picture in index.pictures.items():
-                if picture.width * picture.height < 2**20:
-                    mask_HW = rasterise(found.get(key, ()), picture.height, picture.width)
-                    assert mask_HW.shape == (picture.height, picture.width)
+            problems.refuse(path)
+            with may_refuse("class name"):  # `prepare` puts the file's name before it
+                class_list(index)
+            for key, image in index.images.items():
+                if image.width * image.height < 2**20:
+                    mask_HW = rasterise(found.get(key, ()), image.height, image.width)
+                    assert mask_HW.shape == (image.height, image.width)
                     assert set(np.unique(mask_HW)) <= {*range(len(index.categories) + 1), 255}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.download import download
-from pipeline.errors import UserError
-from pipeline.manifest import read_manifest
-from pipeline.params_file import load_params
+from pipeline.base.errors import UserError
+from pipeline.data.manifest import read_manifest
+from pipeline.datasets.reading.download import download
+from pipeline.settings.params_file import load_params
 from tests.bad_input.spoiling import Spoil
 from tests.bad_input.table import REFUSED, TAKEN
 from tests.exports import EXPORTS

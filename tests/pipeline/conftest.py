@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import fetch
+from pipeline.base import fetch
 from tests.file_server import BODY, FileServer
 
 

@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.settings import SMALL, put, raw_values
+from tests.settings import ROOT, SMALL, put, raw_values
 
-ROOT = Path(__file__).parents[2]
 VARIANT = "dual+ema+confidence+refresh+consistency"
 STAGES = (["seeds"], ["dsrg"], ["proxy"], ["split"], ["train", VARIANT, "0"])
 CHANGES = {
     "variants": [VARIANT],
     "train.iterations": 8,
     "train.validations": 1,
-    "train.extras.consistency_threshold": 0.1,
+    "extras.consistency_threshold": 0.1,
     "cam.dropout": 0.5,
     "dsrg.dropout": 0.5,
 }

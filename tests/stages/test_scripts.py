@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.settings import ROOT
+
 STAGES = [
     *("download", "seeds", "dsrg", "proxy", "split", "train"),
     *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),

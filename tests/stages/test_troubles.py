@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stages.common import stage
-from stages.troubles import explain
+from stages.command import stage
+from stages.machine_errors import explain
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,17 @@ from stages.troubles import explain
         (errno.EIO, "data/x: Input/output error"),
         (
             errno.ENOTDIR,
-            "data/x: there, or above it, lies a file where a folder is needed; move it",
+            "data/x: a file is there, or above it, where a folder is needed; move it",
         ),
-        (errno.EEXIST, "data/x: there lies a file where a folder is needed; move it away"),
-        (errno.EISDIR, "data/x: there lies a folder where a file is needed; move it away"),
+        (errno.EEXIST, "data/x: a file is there where a folder is needed; move it away"),
+        (errno.EISDIR, "data/x: a folder is there where a file is needed; move it away"),
         (errno.ENAMETOOLONG, "data/x: File name too long"),
     ],
 )
 def test_disks(number: int, told: str) -> None:
     known = explain(OSError(number, os.strerror(number), "data/x"))
     assert str(known).startswith(told)
-    assert "the same command goes on" in str(known)
+    assert "run the same command again; long stages resume" in str(known)
 
 
 def test_memory_names_peak_and_params() -> None:

@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.settings import ROOT
+
 CODE = """
 import json, os
-from stages.common import stage
+from stages.command import stage
 
 @stage
 def main() -> None:

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.atomic import whole_file
-from pipeline.record import commit, device
+from pipeline.base.atomic import whole_file
+from pipeline.base.record import commit, device
 from tests.torture.faults import faults, may_mount
 from tests.torture.fuzz import fuzz_all
 from tests.torture.kills import kills

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.settings import files_of, remove
 from tests.torture.project import STAGES, Tally, digests, make_project, run_stage
 
 SIZE = 64 << 20  # bytes of the disk
@@ -69,7 +70,7 @@ def fill(whole: Path, command: tuple[str, ...], outputs: tuple[str, ...], room: 
     """Run a stage on a disk with too little room, then with enough; what was wrong."""
     with disk() as top:
         folder = before(whole, top / "project", outputs)
-        wanted = sum(path.stat().st_size for o in outputs for path in (whole / o).rglob("*"))
+        wanted = sum(path.stat().st_size for o in outputs for path in files_of(whole, o))
         filler = top / "filler"
         with filler.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, max(4096, free(top) - int(room * wanted)))
@@ -92,7 +93,7 @@ def before(whole: Path, folder: Path, outputs: tuple[str, ...]) -> Path:
     """A copy of the whole run without a stage's outputs."""
     shutil.copytree(whole, folder)
     for output in outputs:
-        shutil.rmtree(folder / output)
+        remove(folder, output)
     return folder
 
 
@@ -115,14 +116,12 @@ def fails_well(
         wrong.append(f"traceback: {done.stderr.strip().splitlines()[-1]}")
     elif not any(text in done.stderr for text in MESSAGES[fault]):
         wrong.append(f"its message is {done.stderr.strip()[-200:]!r}")
-    halves = [
-        o for o in outputs if (folder / o).exists() and not same_where_there(folder, whole, o)
-    ]
+    halves = [o for o in outputs if files_of(folder, o) and not same_where_there(folder, whole, o)]
     return wrong + [f"{output} was half written" for output in halves]
 
 
 def same_where_there(folder: Path, whole: Path, output: str) -> bool:
-    """Whether the files an output has are whole: results are files of their own in a folder."""
+    """Whether the files an output has are whole; results are files that come one by one."""
     expected = digests(whole, output)
     found = digests(folder, output)
     if output.startswith("results/"):

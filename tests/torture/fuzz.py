@@ -26,7 +26,7 @@ Read = Callable[[bytes], object]
 
 def read_params(folder: Path) -> tuple[Read, list[bytes]]:
     """params.yaml as text."""
-    from pipeline.params_file import load_params
+    from pipeline.settings.params_file import load_params
     from tests.torture import seeds
 
     return lambda data: load_params(written(folder / "params.yaml", data)), seeds.params()
@@ -34,8 +34,8 @@ def read_params(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_photographs(folder: Path) -> tuple[Read, list[bytes]]:
     """The check at download and the reading in training, which must agree."""
-    from pipeline.errors import UserError
-    from pipeline.images import check_image, read_image
+    from pipeline.base.errors import UserError
+    from pipeline.data.images import check_image, read_image
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
@@ -52,7 +52,7 @@ def read_photographs(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_masks(folder: Path) -> tuple[Read, list[bytes]]:
     """Indexed PNGs."""
-    from pipeline.images import read_mask, tags_of_mask
+    from pipeline.data.images import read_mask, tags_of_mask
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
@@ -66,7 +66,7 @@ def read_masks(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_manifests(folder: Path) -> tuple[Read, list[bytes]]:
     """manifest.csv beside a whole classes.csv."""
-    from pipeline.manifest import read_manifest
+    from pipeline.data.manifest import read_manifest
     from tests.torture import seeds
 
     start = seeds.manifests(folder)
@@ -80,9 +80,9 @@ def read_manifests(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_instances(folder: Path) -> tuple[Read, list[bytes]]:
     """COCO's JSON down to painted masks."""
-    from pipeline.datasets.coco import class_list
-    from pipeline.datasets.coco_masks import rasterise, read_index, read_instances
-    from pipeline.datasets.problems import Problems
+    from pipeline.datasets.coco.prepare import class_list
+    from pipeline.datasets.reading.coco_instances import rasterise, read_index, read_instances
+    from pipeline.datasets.reading.problems import Problems
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
@@ -91,7 +91,7 @@ def read_instances(folder: Path) -> tuple[Read, list[bytes]]:
         found = read_instances(path, index, problems)
         problems.refuse(folder)
         class_list(index)
-        for key, picture in index.pictures.items():
+        for key, picture in index.images.items():
             if picture.width * picture.height <= 2**20:  # the image's own header has to agree
                 rasterise(found.get(key, ()), picture.height, picture.width)
 
@@ -100,7 +100,7 @@ def read_instances(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_matlab(folder: Path) -> tuple[Read, list[bytes]]:
     """SBD's masks, which are compressed; on others that are damaged SciPy crashes."""
-    from pipeline.datasets.voc import is_packed, read_sbd_mask
+    from pipeline.datasets.voc.prepare import is_packed, read_sbd_mask
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
@@ -116,7 +116,7 @@ def read_folders(folder: Path) -> tuple[Read, list[bytes]]:
 
     from PIL import Image
 
-    from pipeline.datasets import folder as reader
+    from pipeline.datasets.folder import prepare as reader
     from tests.settings import small_params
     from tests.torture import seeds
 
@@ -145,8 +145,8 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
 
     from PIL import Image
 
-    from pipeline.datasets.annotations import find_kinds, read_annotations
-    from pipeline.datasets.problems import Problems
+    from pipeline.datasets.folder.annotations import find_kinds, read_annotations
+    from pipeline.datasets.reading.problems import Problems
     from tests.torture import seeds
 
     logging.disable()
@@ -174,7 +174,7 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_archives(folder: Path) -> tuple[Read, list[bytes]]:
     """Tars and zips."""
-    from pipeline.archives import unpack
+    from pipeline.datasets.reading.archives import unpack
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
@@ -191,7 +191,7 @@ def read_archives(folder: Path) -> tuple[Read, list[bytes]]:
 
 def read_weights(folder: Path) -> tuple[Read, list[bytes]]:
     """A file of backbone weights, safetensors or torch's own."""
-    from pipeline.weights import read_tensors
+    from pipeline.networks.weights import read_tensors
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
@@ -231,7 +231,7 @@ def fuzz(target: str, seconds: int, keep: Path) -> None:
         import PIL.Image
         import ruamel.yaml  # noqa: F401
 
-        import pipeline.errors
+        import pipeline.base.errors
 
         folder = Path(tempfile.mkdtemp())
         inner = folder / "work"
@@ -242,7 +242,7 @@ def fuzz(target: str, seconds: int, keep: Path) -> None:
     corpus.mkdir()
     for number, data in enumerate(good):
         (corpus / f"{number}").write_bytes(data)
-        read_or_refuse(read, data, pipeline.errors.UserError)
+        read_or_refuse(read, data, pipeline.base.errors.UserError)
     options = [
         f"-max_total_time={seconds}", f"-timeout={HANG}", f"-rss_limit_mb={MEMORY}",
         f"-max_len={max(LONGEST, *map(len, good))}", f"-artifact_prefix={keep}/{target}-",
@@ -250,7 +250,7 @@ def fuzz(target: str, seconds: int, keep: Path) -> None:
     ]  # fmt: skip
     atheris.Setup(
         [sys.argv[0], *options, str(corpus)],
-        lambda data: read_or_refuse(read, data, pipeline.errors.UserError),
+        lambda data: read_or_refuse(read, data, pipeline.base.errors.UserError),
     )
     atheris.Fuzz()
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.manifest import Row, make_classes, write_manifest
+from pipeline.data.manifest import Row, make_classes, write_manifest
+from tests.settings import ROOT
 
 SIDE = 12
 CLASSES = ("background", "cat", "dog")
-ROOT = Path(__file__).parents[2]
 
 
 def images() -> list[bytes]:

@@ -1,6 +1,6 @@
-"""The paper's numbers as data, for the report to set its own beside them.
+"""The paper's numbers, which the report shows beside its own.
 
-One CSV a table, as printed; `note` says where a number stands in the paper, and what is unclear.
+One CSV for each table, as printed; `note` says where in the paper a number is, and what is unclear.
 """
 
 import csv
@@ -18,10 +18,10 @@ class Ablation:
         variant: this project's name; `dsrg` is the network that makes the proxies, `ensemble`
             Eq. 4, and `mixed_xK` any `mixed_x2`, `mixed_x3`, …: the paper does not say which.
         backbone: the paper's name of it.
-        strong_branch: what teaches it, in the paper's words; the only branch where there is one.
-        weak_branch: the same; empty for a single branch.
+        strong_branch: what it is trained on, in the paper's words; the only branch of a single one.
+        weak_branch: the same; empty if there is one branch.
         miou: the score.
-        note: where it stands in the paper, and what the text adds.
+        note: where in the paper, and what the text adds.
     """
 
     variant: str
@@ -34,17 +34,17 @@ class Ablation:
 
 @dataclass(frozen=True)
 class Method:
-    """One row of Table 2, or of what we know beside it: mIoU in percent on VOC.
+    """One row of Table 2, or of later results beside it: mIoU in percent on VOC.
 
     Attributes:
-        group: the supervision it has, or that it is not in the paper's table.
+        group: its supervision, or that it is not in the paper's table.
         method: its name.
         backbone: its backbone.
-        val: score on val; None where none is given.
-        test: score on test, from the evaluation server; None where none is given.
-        reference: who, where and when; for rows the paper does not have also where the number
-            was read.
-        note: what is to be said of the number.
+        val: score on val, or None.
+        test: score on test, from the evaluation server, or None.
+        reference: who, where and when; for rows that are not in the paper also the source of the
+            number.
+        note: remarks on the number.
     """
 
     group: str
@@ -77,7 +77,7 @@ class CocoClass:
 
 
 def read_table1() -> list[Ablation]:
-    """Table 1 in its order, then what only the text states: oversampling and two networks."""
+    """Table 1 in its order, then numbers from the text: oversampling and two networks."""
     return [
         Ablation(
             row["variant"],

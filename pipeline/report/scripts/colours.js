@@ -1,11 +1,11 @@
 // Masks are grey pictures whose value is the class index. One SVG filter colours both sides: the
-// first table of 256 looks up the colour, a second one whether the class is shown.
+// first table of 256 gives the colour, a second one whether the class is shown.
 
 const FILTER = "viewer-colours";
 
 /** Make a filter in `svg` of the colours (#rrggbb) of all 256 indices, and whether each is shown. */
 function paintFilter(svg, colours, shown) {
-  // A quarter more, for some browsers round the product with 255 and others cut it off.
+  // A quarter more: some browsers round the product with 255, others cut it off.
   const channel = (at) =>
     colours.map((c) => ((parseInt(c.slice(at, at + 2), 16) + 0.25) / 255).toFixed(5)).join(" ");
   const element = (name, attributes, children = []) => {
@@ -32,7 +32,7 @@ function paintFilter(svg, colours, shown) {
   svg.replaceChildren(filter);
 }
 
-/** The colour of every index: the data set's own, or safe ones dealt out to the classes present. */
+/** The colour of every index: the data set's own, or safe ones for the classes present. */
 function coloursOf(data, present, safe) {
   const own = Array.from({ length: 256 }, (_, i) => data.colours[i] ?? "#808080");
   own[NO_LABEL] = data.no_label;
@@ -40,7 +40,7 @@ function coloursOf(data, present, safe) {
   const free = new Set(data.safe.keys());
   const objects = present.filter((index) => index !== 0 && index !== NO_LABEL);
   for (const index of objects) {
-    // Its place among the seven hues where that is free, so that most classes keep their colour.
+    // Its own place among the seven hues if free, so that most classes keep their colour.
     const home = (index - 1) % (data.safe.length / 2);
     const place = free.has(home) ? home : [...free][0] ?? home;
     free.delete(place);

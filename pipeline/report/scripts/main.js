@@ -1,10 +1,10 @@
-// What is chosen now, and what follows from each choice.
+// The viewer's state, and what each choice of the user changes.
 
 const data = readData();
 const tool = document.getElementById("viewer-tool");
 const parts = Object.fromEntries([...tool.querySelectorAll("[data-part]")].map((e) => [e.dataset.part, e]));
 const TITLES = { val: "validation", weak: "weak" };
-// The background starts hidden, so that the photograph is seen around the objects.
+// The background starts hidden, so that the photograph shows around the objects.
 const state = { set: null, image: 0, order: [], left: "", right: "", chosenClass: null, sort: "id" };
 Object.assign(state, { falling: false, hidden: new Set([0]), safe: false, opacity: 0.6, masks: true });
 
@@ -26,7 +26,7 @@ function chooseSet(key) {
   sortAgain();
 }
 
-/** Order the images anew, and show the first of them, or go on with the one that is shown. */
+/** Sort the images again; show the first of them, or with `keep` the one shown now. */
 function sortAgain(keep = false) {
   state.order = ordered(state);
   parts.count.textContent = `${state.order.length} of ${state.set.ids.length} images`;
@@ -42,7 +42,7 @@ function drawThumbnail(cell, place) {
   const [id, value] = [state.set.ids[image], valueOf(state, image)];
   const picture = node("img", { alt: "", decoding: "async", src: thumbnailOf(state.set, image) });
   picture.classList.toggle("tiny", state.set.tiny);
-  const ending = id.length > 10 ? `…${id.slice(-9)}` : id; // that is where ids differ
+  const ending = id.length > 10 ? `…${id.slice(-9)}` : id; // where ids differ
   cell.append(picture, node("small", {}, [value === null ? ending : shortNumber(value)]));
   cell.title = id;
   cell.setAttribute("aria-label", value === null ? id : `${id}, ${shortNumber(value)}`);
@@ -55,7 +55,7 @@ function showImage(image) {
   draw();
 }
 
-/** Draw everything that follows from the state but the list of thumbnails. */
+/** Draw the state, except for the list of thumbnails. */
 function draw() {
   const { set, image } = state;
   const colours = coloursOf(data, set.present[image], state.safe);
@@ -87,7 +87,7 @@ function chooseSide(side, name) {
   if (state.sort === "gain" || state.sort === "sides") sortAgain(true);
 }
 
-/** Let the sides show two networks: between anything else there is no such difference. */
+/** Make both sides show networks: only they have a difference to sort by. */
 function pickNetworks() {
   const { scored, main } = state.set;
   if (!scored.includes(state.right)) state.right = main;
@@ -140,7 +140,7 @@ const LIST_KEYS = {
 
 tool.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
-  // Arrows belong to the range and the radio buttons while these have the focus.
+  // The range and the radio buttons need the arrows while they have the focus.
   if (event.target.matches("input") && event.key.startsWith("Arrow")) return;
   const inList = event.target === thumbnails.box && LIST_KEYS[event.key];
   const act = inList || KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -155,7 +155,7 @@ parts.class.addEventListener("change", () => {
   sortAgain();
 });
 parts.sort.addEventListener("change", () => {
-  // Differences are looked at from the greatest, scores from the lowest.
+  // Differences start with the greatest, scores with the lowest.
   const falling = ["gain", "sides", "all"].includes(parts.sort.value);
   Object.assign(state, { sort: parts.sort.value, falling });
   if (["gain", "sides"].includes(state.sort)) pickNetworks();

@@ -1,4 +1,4 @@
-// Beside the picture: what each side shows, with its score, and the classes that are shown.
+// Beside the picture: the layers with their scores, and the classes shown.
 
 function node(name, properties = {}, children = []) {
   const made = Object.assign(document.createElement(name), properties);
@@ -6,7 +6,7 @@ function node(name, properties = {}, children = []) {
   return made;
 }
 
-/** Offer texts in a select; `entries` are pairs of value and text. */
+/** Fill a select; `entries` are pairs of value and text. */
 function offer(select, entries, value) {
   select.replaceChildren(...entries.map(([key, text]) => node("option", { value: key }, [text])));
   select.value = value;
@@ -16,7 +16,7 @@ function shortNumber(value) {
   return value === null ? "–" : value.toFixed(1);
 }
 
-/** One row a layer, with a radio button for either side. */
+/** One row per layer, with a radio button for each side. */
 function drawLayers(parts, state, choose) {
   const rows = shownLayers(state.set).map((layer, number) => {
     const picks = ["left", "right"].map((side) => {
@@ -33,7 +33,7 @@ function drawLayers(parts, state, choose) {
     if (number < 9) name.prepend(node("kbd", {}, [String(number + 1)]), " ");
     return node("tr", {}, [...picks, name, node("td", {}, [value])]);
   });
-  // A button that is pressed must not lose the focus to its own successor.
+  // The rows are new: give the focus back to the button that had it.
   const focused = document.activeElement?.closest?.("[data-part=layers] input");
   parts.layers.replaceChildren(...rows);
   if (focused) {
@@ -46,7 +46,7 @@ function className(data, index) {
   return data.classes[index] ?? "no label";
 }
 
-/** A button for each class in the image's masks: pressed where it is shown. */
+/** A button for each class in the image's masks, pressed while the class is shown. */
 function drawClasses(parts, data, state, colours, toggle) {
   const buttons = state.set.present[state.image].map((index) => {
     const mark = node("i");

@@ -1,13 +1,13 @@
 // The images to choose from, as viewer.py wrote them, and what they can be sorted by.
 
-const HELD = ["photograph", "thumbnail", "truth", "seeds"]; // layers that no score belongs to
+const HELD = ["photograph", "thumbnail", "truth", "seeds"]; // layers without a score
 const NO_LABEL = 255;
 
 function readData() {
   return JSON.parse(document.getElementById("viewer-data").textContent);
 }
 
-/** Layers a side can show; the thumbnail is none of them. */
+/** Layers a side can show: all but the thumbnail. */
 function shownLayers(set) {
   return set.layers.filter((layer) => layer.name !== "thumbnail");
 }
@@ -16,7 +16,7 @@ function findLayer(set, name) {
   return set.layers.find((layer) => layer.name === name);
 }
 
-/** Address of an image's picture in a layer, or null where it has none. */
+/** URL of an image's picture in a layer, or null if it has none. */
 function pictureOf(layer, image) {
   if (layer.lacking.includes(image)) return null;
   if (!layer.data) return `${layer.folder}${image}.${layer.end}`;
@@ -28,7 +28,7 @@ function thumbnailOf(set, image) {
   return pictureOf(findLayer(set, "thumbnail") ?? findLayer(set, "photograph"), image);
 }
 
-/** IoU of a layer within an image in percent, of one class where it is given; null for none. */
+/** IoU of a layer within an image in percent, of `chosenClass` unless that is null; or null. */
 function iouOf(set, name, image, chosenClass) {
   const place = set.scored.indexOf(name);
   if (place < 0) return null;
@@ -37,7 +37,7 @@ function iouOf(set, name, image, chosenClass) {
   return values[set.present[image].indexOf(chosenClass)] ?? null;
 }
 
-/** Share of pixels in percent in which two scored layers differ; null where one is not scored. */
+/** Percent of pixels in which two layers differ; null if one of them has no score. */
 function apartOf(set, first, second, image) {
   const wanted = [first, second].map((name) => set.scored.indexOf(name)).sort((a, b) => a - b);
   const pair = set.pairs.findIndex(([a, b]) => a === wanted[0] && b === wanted[1]);
@@ -49,7 +49,7 @@ function meanApart(set, image) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Keys and names of everything a set can be sorted by. */
+/** Keys and names of all ways to sort a set. */
 function sortings(set) {
   const known = set.iou.some((values) => values[0] !== null);
   const made = known ? set.scored.map((name) => [`iou:${name}`, `IoU of ${name}`]) : [];
@@ -61,7 +61,7 @@ function sortings(set) {
   return [...made, ["id", "name"]];
 }
 
-/** What an image is sorted by: a number, null where there is none. */
+/** The number an image is sorted by, or null. */
 function valueOf(state, image) {
   const { set, sort, left, right, chosenClass } = state;
   if (sort.startsWith("iou:")) return iouOf(set, sort.slice(4), image, chosenClass);
@@ -72,7 +72,7 @@ function valueOf(state, image) {
   return a === null || b === null ? null : a - b;
 }
 
-/** Numbers of the images to show, in order; those without a value come last either way. */
+/** Indices of the images to show, in order; those without a value always come last. */
 function ordered(state) {
   const { set, chosenClass, sort, falling } = state;
   const images = [...set.ids.keys()].filter(

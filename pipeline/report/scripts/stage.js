@@ -1,4 +1,4 @@
-// The picture: two sides over each other, a divider between them, zoom and shift.
+// The picture: two sides on top of each other, a divider between them, zoom and pan.
 
 const MOST = 16; // times the whole image
 const STEP = 1.5;
@@ -26,7 +26,7 @@ function makeStage(parts) {
   return stage;
 }
 
-/** Show a photograph with a mask over it, or without where `mask` is null, on one side. */
+/** Show a photograph on one side, with a mask over it unless `mask` is null. */
 function showSide(side, photograph, mask, tiny) {
   if (side.photograph.getAttribute("src") !== photograph) side.photograph.src = photograph;
   side.photograph.classList.toggle("tiny", tiny);
@@ -34,7 +34,7 @@ function showSide(side, photograph, mask, tiny) {
   if (mask !== null && side.mask.getAttribute("src") !== mask) side.mask.src = mask;
 }
 
-/** Hide a plane whose pictures take long, so that no mask is seen over another photograph. */
+/** Hide a plane while its pictures load, so that no mask shows over another photograph. */
 function awaitPictures(stage, gone) {
   for (const side of stage.sides) {
     const { plane, photograph, mask } = side;
@@ -55,7 +55,7 @@ function setImageSize(stage, size) {
   layOut(stage);
 }
 
-/** Put the planes where zoom and shift say, on whole pixels, so that no class index is mixed. */
+/** Place the planes for zoom and pan, on whole pixels, so that no class indices mix. */
 function layOut(stage) {
   const [wide, tall] = [stage.box.clientWidth, stage.box.clientHeight];
   const scale = Math.min(wide / stage.size[0], tall / stage.size[1]) * stage.zoom;
@@ -88,7 +88,7 @@ function setSplit(stage, split) {
   drawDivider(stage);
 }
 
-/** Zoom, and keep the point of the stage at (x, y) from its middle where it is. */
+/** Zoom while the point at (x, y) from the stage's middle stays in place. */
 function zoomTo(stage, zoom, x = 0, y = 0) {
   const next = Math.min(MOST, Math.max(1, zoom));
   const factor = next / stage.zoom;
@@ -130,7 +130,7 @@ function listenToPointers(stage) {
     else zoomTo(stage, stage.zoom > 1 ? 1 : 4, ...fromMiddle(stage, event));
   });
   const wheel = (event) => {
-    // A wheel that only passes by scrolls the page.
+    // Without a click before, the wheel scrolls the page.
     if (!event.ctrlKey && !box.contains(document.activeElement)) return;
     event.preventDefault();
     zoomTo(stage, stage.zoom * Math.exp(-event.deltaY / 300), ...fromMiddle(stage, event));

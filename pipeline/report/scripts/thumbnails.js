@@ -1,6 +1,6 @@
-// The list of thumbnails: only those in sight are in the page, so 5,000 weigh as much as 50.
+// The list of thumbnails. Only visible ones are in the page, so 5,000 cost as much as 50.
 
-/** Make the list of `box`; `pick` is called with the place that was chosen. */
+/** Make the list in `box`; `pick` is called with the place the user clicked. */
 function makeThumbnails(box, pick) {
   const room = document.createElement("div");
   room.className = "room";
@@ -78,7 +78,7 @@ function newCell(list, place) {
   return cell;
 }
 
-/** Mark one place, and bring it in sight. */
+/** Mark one place and scroll to it. */
 function select(list, place) {
   list.made.get(list.selected)?.setAttribute("aria-selected", "false");
   list.selected = place;

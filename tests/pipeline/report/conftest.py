@@ -8,31 +8,38 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from pipeline.datasets.shapes import CLASS_NAMES, render_scene
-from pipeline.history import write_history
-from pipeline.images import Bytes, tags_of_mask, write_mask
-from pipeline.manifest import ClassList, Manifest, Row, make_classes, open_manifest, write_manifest
-from pipeline.metrics import Counts, confusion_matrix
-from pipeline.params import Params
-from pipeline.params_file import load_params
-from pipeline.paths import (
+from pipeline.base.record import write_record
+from pipeline.data.images import Bytes, tags_of_mask, write_mask
+from pipeline.data.manifest import (
+    ClassList,
+    Manifest,
+    Row,
+    make_classes,
+    open_manifest,
+    write_manifest,
+)
+from pipeline.data.plan import make_plan, write_plans
+from pipeline.data.tables import write_csv
+from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
+from pipeline.engine.log import write_history
+from pipeline.evaluate.results import write_results
+from pipeline.report.page import write_report
+from pipeline.scoring.metrics import Counts, confusion_matrix
+from pipeline.settings.params import Params
+from pipeline.settings.params_file import load_params
+from pipeline.settings.paths import (
     DATASET,
     DSRG,
     PREDICTIONS,
     PROXY,
-    RECORDS,
-    RESULTS,
     SEEDS,
     SPLIT,
     model_dir,
+    record_file,
+    result_file,
 )
-from pipeline.plan import make_plan, write_plans
-from pipeline.record import write_record
-from pipeline.report.page import write_report
-from pipeline.results import write_csv, write_results
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -84,10 +91,9 @@ def hostile_page(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Pa
         write_run(chosen, open_manifest(chosen))
         for place, stage in enumerate(("download", "seeds", "dsrg", "proxy", "split")):
             commit, device = HOSTILE[place], HOSTILE[place - 1]
-            write_record(RECORDS / f"{stage}.json", commit=commit, device=device, machine=device)
+            note(stage, commit=commit, device=device, machine=device)
         for name in chosen.variants:
-            record = {"commit": HOSTILE[0], "device": HOSTILE[1]}
-            write_record(RECORDS / f"evaluate-{name}.json", **record)
+            note(f"evaluate {name}", commit=HOSTILE[0], device=HOSTILE[1])
         write_report(chosen, open_manifest(chosen), folder / "report")
     return folder / "report"
 
@@ -138,14 +144,19 @@ def write_run(params: Params, manifest: Manifest) -> None:
     for name in params.ensembles:
         write_variant(f"ensemble_{name}", params.seeds, manifest)
         rows = [[f"{step / 10:g}", f"{70 - abs(step - 3):.4f}", "1.5000"] for step in range(11)]
-        write_csv(RESULTS / f"ensemble_{name}" / "lambda.csv", ["lambda", "miou", "miou_sd"], rows)
+        header = ["lambda", "miou", "miou_sd"]
+        write_csv(result_file("lambda", f"ensemble_{name}"), header, rows)
     for stage in ("download", "seeds", "dsrg", "proxy", "split", "evaluate_dsrg"):
-        write_record(RECORDS / f"{stage}.json", commit="c0ffee", device="CPU")
+        note(stage, commit="c0ffee", device="CPU")
     for name in params.variants:
         for seed in params.seeds:  # trained on a GPU, scored elsewhere and later
-            record = {"commit": f"abc{seed}", "device": "a GPU"}
-            write_record(RECORDS / f"train-{name}-{seed}.json", **record)
-        write_record(RECORDS / f"evaluate-{name}.json", commit="def", device="CPU")
+            note(f"train {name} {seed}", commit=f"abc{seed}", device="a GPU")
+        note(f"evaluate {name}", commit="def", device="CPU")
+
+
+def note(stage: str, **values: str) -> None:
+    """A stage's record, of the manifest: that of any file is as good."""
+    write_record(record_file(stage), DATASET / "manifest.csv", **values)
 
 
 def write_weak_side(manifest: Manifest) -> None:
@@ -185,17 +196,16 @@ def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
     for row in manifest.of("val"):
         mask_HW = spoil(truth_of(manifest, row), WRONG_EVERY[name])
         put_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
-    write_results(RESULTS / name, manifest.classes, seeds, confusions)
+    write_results(name, manifest.classes, seeds, confusions)
 
 
 def score(manifest: Manifest, every: int) -> Counts:
-    """Confusion of predictions that are wrong in every so-manieth pixel."""
+    """Confusion of predictions that are wrong in every `every`-th pixel."""
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
     for row in manifest.of("val"):
         truth_HW = truth_of(manifest, row)
-        prediction = torch.from_numpy(spoil(truth_HW, every))
-        total += confusion_matrix(torch.from_numpy(truth_HW), prediction, classes)
+        total += confusion_matrix(truth_HW, spoil(truth_HW, every), classes)
     return total
 
 
@@ -206,7 +216,7 @@ def truth_of(manifest: Manifest, row: Row) -> Bytes:
 
 
 def spoil(mask_HW: Bytes, every: int) -> Bytes:
-    """A prediction: the mask with every so-manieth pixel set to background."""
+    """A prediction: the mask with every `every`-th pixel set to background."""
     flat = np.where(mask_HW == 255, 0, mask_HW).reshape(-1).copy()
     flat[::every] = 0
     spoilt: Bytes = flat.reshape(mask_HW.shape).astype(np.uint8)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.manifest import make_classes
+from pipeline.data.manifest import make_classes
 from pipeline.report.claims import CLAIMS, found, judge
 from pipeline.report.collect import ClassScore, Outcome, Training
 from pipeline.report.compare import (
-    Counts,
+    RunSize,
     claims_table,
     in_order,
     table1,
@@ -61,7 +61,7 @@ def test_table1_has_the_papers_rows_run_or_not() -> None:
     for row in table.rows:
         sources = {str(source.path) for source in row[2].sources}
         assert sources == (
-            set() if row[2].text == NOT_RUN else {f"results/{row[0].text}/metrics.json"}
+            set() if row[2].text == NOT_RUN else {f"results/metrics/{row[0].text}.json"}
         )
 
 
@@ -85,7 +85,7 @@ def test_table2_takes_only_runs_of_its_setting(
     dataset: str, backbone: str, runs: list[str]
 ) -> None:
     params = small_params(dataset=dataset, backbone=backbone)
-    counts = Counts(437, 2694, 445, "1000 steps")
+    counts = RunSize(437, 2694, 445, "1000 steps")
     table = table2(read_table2(), params, counts, [outcome("dual", 70.0, 73.0)])
     rows = [row for row in table.rows if row[5].text == "this project"]
     assert [row[2].text for row in rows] == runs
@@ -94,7 +94,7 @@ def test_table2_takes_only_runs_of_its_setting(
         copied = ("1.4k pixel + 9k class", "–")
         assert (row[4].text, row[6].text) == (copied if row[2].text == NOT_RUN else own)
     assert not counts.papers(params)
-    whole = Counts(1464, 9118, 1449, "20 epochs")
+    whole = RunSize(1464, 9118, 1449, "20 epochs")
     assert whole.papers(params) == ((dataset, backbone) == ("voc", "vgg16"))
     papers = {row[0].text + row[1].text: row[2].text for row in table.rows}
     assert "copied by the paper" in next(row[6].text for row in table.rows if row[2].text == "64.3")
@@ -190,7 +190,7 @@ def test_files_of_a_table(tmp_path: Path) -> None:
         lines = list(csv.DictReader(file))
     assert lines[0]["here"] == "72.20"
     assert (lines[1]["what"], lines[1]["here"]) == ("", "-3")  # for machines
-    assert [line["file"] for line in lines] == ["results/dual/metrics.json", ""]
+    assert [line["file"] for line in lines] == ["results/metrics/dual.json", ""]
     markdown = (tmp_path / "t.md").read_text("utf-8")
     assert r"x \| y" in markdown
     assert re.search(r"^\|:-+\|:-+\|-+:\|-+:\|$", markdown, re.MULTILINE)

@@ -12,7 +12,7 @@ from pipeline.report.collect import Outcome
 from pipeline.report.drawing import dashes, tone_of
 from pipeline.report.figures import Line, confusion_chart, lambda_chart, line_chart, score_bars
 from pipeline.report.sources import Curve
-from pipeline.variants import VARIANTS
+from pipeline.settings.variants import VARIANTS
 
 NASTY = '<script>-->$a$ & "b"'
 

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import UserError
-from pipeline.images import write_mask
-from pipeline.manifest import ClassList, open_manifest
-from pipeline.params import Params
-from pipeline.paths import DATASET, PREDICTIONS, PROXY, SEEDS
+from pipeline.base.errors import UserError
+from pipeline.data.images import write_mask
+from pipeline.data.manifest import ClassList, open_manifest
 from pipeline.report.pictures import (
     by_rank,
     proxy_grids,
@@ -21,6 +19,8 @@ from pipeline.report.pictures import (
     val_grid,
 )
 from pipeline.report.strips import GAP, LONGEST, Picture, legend, spread_evenly
+from pipeline.settings.params import Params
+from pipeline.settings.paths import DATASET, PREDICTIONS, PROXY, SEEDS
 
 
 def open_picture(picture: Picture) -> Image.Image:

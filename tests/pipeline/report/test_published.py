@@ -7,7 +7,7 @@ import pytest
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from pipeline.report.published import read_table1, read_table2, read_table3
-from pipeline.variants import VARIANTS, find_variant
+from pipeline.settings.variants import VARIANTS, find_variant
 
 
 def test_table_1_has_every_variant_and_the_numbers_of_the_text() -> None:

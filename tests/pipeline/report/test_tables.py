@@ -1,21 +1,17 @@
 """The sentences and differences say what the numbers say."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
-from pipeline.manifest import ClassList
-from pipeline.plan import make_plan
-from pipeline.report.collect import ClassScore, Outcome, Quality, Record
-from pipeline.report.pairs import interval, pair, pairings
+from pipeline.data.manifest import ClassList
+from pipeline.data.plan import make_plan
+from pipeline.report.collect import ClassScore, Outcome, Quality
+from pipeline.report.differences import difference, interval, to_strong
 from pipeline.report.tables import (
     class_lines,
     finding,
     label_counts,
     quality_classes,
-    same_everywhere,
-    total_seconds,
 )
 
 
@@ -26,11 +22,11 @@ def outcome(name: str, scores: list[float], ious: list[float | None] | None = No
 
 
 def test_differences_are_paired_by_seed() -> None:
-    pairs = pairings([outcome("strong", [50.0, 60.0]), outcome("dual", [53.0, 59.0])])
+    pairs = to_strong([outcome("strong", [50.0, 60.0]), outcome("dual", [53.0, 59.0])])
     assert [pair.name for pair in pairs] == ["dual"]
     assert pairs[0].by_seed == {0: 3.0, 1: -1.0}
     assert (pairs[0].mean, pairs[0].wins) == (1.0, 1)
-    assert pairings([outcome("dual", [53.0])]) == []
+    assert to_strong([outcome("dual", [53.0])]) == []
 
 
 def test_interval_against_a_published_table() -> None:
@@ -56,7 +52,7 @@ def test_interval_against_a_published_table() -> None:
 )
 def test_a_verdict_needs_the_whole_interval(first: list[float], word: str) -> None:
     base = dict.fromkeys(range(3), 50.0)
-    assert pair("a", dict(enumerate(first)), base).verdict("more", "less") == word
+    assert difference("a", dict(enumerate(first)), base).verdict("more", "less") == word
 
 
 def test_finding_over_seeds() -> None:
@@ -69,7 +65,7 @@ def test_finding_over_seeds() -> None:
 
 def test_finding_of_one_seed_claims_little() -> None:
     text = finding([outcome("strong", [50.0]), outcome("dual", [48.0])])
-    assert "a difference of −2.00 points. With one training a variant" in text
+    assert "a difference of −2.00 points. With one training per variant" in text
     assert "±" not in text
 
 
@@ -103,16 +99,3 @@ def test_best_of_a_class(classes: ClassList) -> None:
 def test_classes_without_truth_are_left_out() -> None:
     quality = Quality(12, {"proxy_miou": 1.0}, ["a"], [("cat", (1.0,)), ("dog", (None,))])
     assert [name for name, _ in quality_classes(quality)] == ["cat"]
-
-
-def test_what_the_stages_ran_on() -> None:
-    def record(**values: Any) -> Record:
-        return Record("seeds", values)
-
-    records = [
-        record(seconds=1.5, device="CPU", packages={"torch": "2"}),
-        record(seconds=2.0, device="A GPU", packages={"torch": "2", "dvc": None}),
-        record(),
-    ]
-    assert same_everywhere(records) == [("device", ["CPU", "A GPU"]), ("torch", ["2"])]
-    assert total_seconds(records) == 3.5

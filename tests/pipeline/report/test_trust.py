@@ -110,7 +110,13 @@ def test_such_names_are_shown_as_they_are(hostile: Parts) -> None:
         assert any(name in attributes.get("alt", "") for _, attributes in hostile.tags)
     assert "&amp;" in shown  # an image's id
     assert ' font-family: x" #01a001 | \\' in shown
-    assert any("<script>alert(1)</script>" in a.get("title", "") for _, a in hostile.tags)
+
+
+def test_records_are_text_on_the_page_of_the_run(hostile_page: Path) -> None:
+    parts = parsed((hostile_page / "run.html").read_text(encoding="utf-8"))
+    assert harm(parts) == []
+    for name in ("<script>alert(1)</script>", '"onerror=', "</svg>"):
+        assert name in parts.texts
 
 
 def test_the_search_for_harm_finds_it() -> None:

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import UserError
-from pipeline.images import read_mask, write_mask
-from pipeline.manifest import Manifest, open_manifest
-from pipeline.params import Params
-from pipeline.paths import DATASET, PREDICTIONS, PROXY
-from pipeline.plan import proxy_path
+from pipeline.base.errors import UserError
+from pipeline.data.images import read_mask, write_mask
+from pipeline.data.manifest import Manifest, open_manifest
+from pipeline.data.pairs import proxy_path
 from pipeline.report import viewer
 from pipeline.report.page import write_report
 from pipeline.report.pictures import val_grid
 from pipeline.report.viewer import PALER, SAFE, chosen_weak, numbers, write_viewer
+from pipeline.settings.params import Params
+from pipeline.settings.paths import DATASET, PREDICTIONS, PROXY
 
 
 def weak_ids(manifest: Manifest) -> list[str]:

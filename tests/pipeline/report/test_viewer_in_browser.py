@@ -23,12 +23,12 @@ from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.images import read_mask
-from pipeline.manifest import open_manifest
-from pipeline.params import Params
-from pipeline.paths import PREDICTIONS
+from pipeline.data.images import read_mask
+from pipeline.data.manifest import open_manifest
 from pipeline.report import viewer as made_by
 from pipeline.report.page import write_report
+from pipeline.settings.params import Params
+from pipeline.settings.paths import PREDICTIONS
 from tests.pipeline.report.browsing import CHROMIUM, DRIVER, Viewer, start_chromium, url_of
 
 pytestmark = pytest.mark.skipif(

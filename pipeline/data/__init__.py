@@ -1,0 +1,1 @@
+"""What passes between stages: manifest, images and masks, seeds, plans, tables."""

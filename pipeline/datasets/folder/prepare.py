@@ -1,0 +1,117 @@
+"""The user's own photographs: images/, their masks or annotations, tags.csv and classes.txt."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.base.errors import UserError
+from pipeline.data.manifest import ClassList, Row
+from pipeline.datasets.folder.annotations import Annotations, find_kinds, read_annotations
+from pipeline.datasets.folder.find_files import find_images
+from pipeline.datasets.folder.splits import read_splits
+from pipeline.datasets.folder.tags_csv import read_tags
+from pipeline.datasets.reading.manifest_rows import Entry, make_rows
+from pipeline.datasets.reading.problems import Problems, name_some
+from pipeline.settings.params import Params
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds, before its images are read; `left_out` are the ids of unused ones."""
+
+    annotations: Annotations
+    entries: list[Entry]
+    left_out: list[str]
+
+
+def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
+    """Manifest rows of the user's own data set.
+
+    `data_root` contains `images/`, and
+
+    - masks of some of them, in one of these kinds: `masks/<stem>.png` with class indices, 255 =
+      ignore, and `classes.txt` (one name a line, background first); `masks/<stem>.png` with
+      colours, and `colours.csv`; COCO JSON in `annotations.json` or `annotations/`; LabelMe's JSON
+      files in `labelme/` or beside the images; CVAT's XML in `annotations.xml` or `annotations/`;
+    - `tags.csv` with the columns image (file name or stem) and tags (class names joined by `;`),
+      for the images that have no mask; if there is a mask, its classes are the tags, and an
+      empty cell means that the image is not tagged yet;
+    - optionally `splits/train.txt` and `splits/val.txt` with stems, one a line.
+
+    Images of val.txt validate and need masks. Without it, a random share of the masked images
+    does, drawn from train.txt if that exists. Of the others, or of train.txt, images with a mask
+    are strong, those with tags only weak. The rest is left out, with a warning.
+
+    Args:
+        folder: the data set's folder; masks that are not class indices yet are written to its
+            masks/.
+        data_root: the user's folder, in which nothing is written.
+        params: `download.folder.val_share`, drawn with `seed`.
+
+    Raises:
+        DataError: something is missing or inconsistent; the message lists every kind of mistake.
+    """
+    problems = Problems()
+    found = find(folder, data_root, params.download.folder.val_share, params.seed, problems)
+    classes = found.annotations.classes
+    rows = make_rows(found.entries, classes, folder, data_root, problems)
+    assert classes is not None
+    need_objects(rows, data_root)
+    if found.left_out:
+        log.warning(
+            "%d images are left out: they have neither masks nor tags, or are in no list: %s",
+            len(found.left_out),
+            name_some(found.left_out),
+        )
+    return rows, classes
+
+
+def find(folder: Path, data_root: Path, share: float, seed: int, problems: Problems) -> Found:
+    """Find the mask, the tags and the split of each photograph.
+
+    Args:
+        folder: gets masks/ with the masks that are not class indices yet.
+        data_root: the user's folder.
+        share: of the masked images, for validation if there is no val.txt.
+        seed: of the draw.
+        problems: gets what is wrong.
+    """
+    kinds = find_kinds(data_root)
+    beside = ".json" if "LabelMe" in kinds else ""
+    images = find_images(data_root / "images", problems, beside)
+    known = read_annotations(data_root, kinds, images, folder, problems)
+    tags = {**known.tags, **read_tags(data_root / "tags.csv", images, known.classes, problems)}
+    masks = known.masks
+    train, val = read_splits(data_root / "splits", images, masks, share, seed, problems)
+    splits = {name: "strong" if name in masks else "weak" for name in train}
+    splits |= dict.fromkeys(val, "val")
+    entries = [
+        Entry(
+            name,
+            path,
+            masks.get(name),
+            splits[name],
+            tags.get(name, ()),
+            known.sources.get(name, ""),
+        )
+        for name, path in images.items()
+        if name in splits and (name in masks or name in tags)
+    ]
+    used = {entry.id for entry in entries}
+    return Found(known, entries, [name for name in images if name not in used])
+
+
+def need_objects(rows: Iterable[Row], data_root: Path) -> None:
+    """Refuse masks without any object: some tools write objects as 255, which is ignore here.
+
+    Raises:
+        UserError: no strong image's mask has a class besides background.
+    """
+    if not any(row.tags for row in rows if row.split == "strong"):
+        raise UserError(
+            f"{data_root}: no mask of a training image contains an object; pixel values must be "
+            "class indices: 0 for the first class in classes.txt, 1 for the next, 255 to ignore"
+        )

@@ -1,0 +1,1 @@
+"""What readers of data sets share: downloads, archives, lists, annotations, problems."""

@@ -1,0 +1,1 @@
+"""Who computes: CPU or GPU, one process or several, and their random numbers."""

@@ -1,0 +1,1 @@
+"""Trained networks to results/: every seed of a variant, averages, VOC's test server."""

@@ -1,0 +1,110 @@
+"""Stage ensemble: two networks averaged at test time, the paper's alternative (Eq. 4, Fig. 6).
+
+Shape legend: B batch, C classes, H W image, L weights of the average.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.data.manifest import Manifest
+from pipeline.data.plan import read_plans
+from pipeline.data.tables import write_csv
+from pipeline.devices.distributed import total_array, world
+from pipeline.evaluate.results import write_results
+from pipeline.evaluate.variant import load_trained, trained_file
+from pipeline.runs.resume import walk
+from pipeline.runs.work_folder import close_work, open_work, work_folder
+from pipeline.runs.work_key import key_of
+from pipeline.scoring.metrics import Counts, confusion_matrix, mean_and_sd, summarise
+from pipeline.scoring.score import Segmenter, mask_bytes, predict_logits, scored_batches
+from pipeline.settings.params import Params
+from pipeline.settings.paths import result_file
+from pipeline.settings.variants import PAPERS_LAMBDA
+
+LAMBDAS = tuple(step / 10 for step in range(11))
+STRONG = "strong"
+
+
+def evaluate_ensemble(
+    params: Params, manifest: Manifest, other: str, *, split: Path, models: Path
+) -> dict[str, float]:
+    """Score the averages of `strong` and another variant, seed by seed, for every lambda.
+
+    results/lambda/ensemble_<other>.csv has the curve; the other files are of lambda = 0.4.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set.
+        other: the variant that weighs lambda; `weak` or `mixed` in the paper's sense.
+        split: data/split, for the networks' shapes.
+        models: data/models.
+
+    Returns:
+        the content of results/metrics/ensemble_<other>.json; empty in processes that do not lead.
+    """
+    plans, name = read_plans(split, [other, STRONG]), f"ensemble-{other}"
+    files = [trained_file(plan, s, models) for plan in plans.values() for s in params.seeds]
+    key = key_of("ensemble", params, [*files, manifest.folder / "manifest.csv"], plans=plans)
+    if world().leads:
+        open_work(name, key)
+    by_seed = []
+    for seed in params.seeds:
+        weighs, strong = (load_trained(params, manifest, p, seed, models) for p in plans.values())
+        what = f"ensemble: {other} and {STRONG}, seed {seed}"
+        resume = work_folder(name, key) / f"seed-{seed}"
+        size = params.evaluate.batch_size
+        by_seed.append(average_confusions(weighs, strong, manifest, size, what, resume))
+    if not world().leads:
+        return {}
+    header = ["lambda", "miou", "miou_sd"]
+    write_csv(result_file("lambda", f"ensemble_{other}"), header, lambda_rows(by_seed))
+    shown = [confusions[LAMBDAS.index(PAPERS_LAMBDA)] for confusions in by_seed]
+    metrics = write_results(f"ensemble_{other}", manifest.classes, params.seeds, shown)
+    close_work(name, key)
+    return metrics
+
+
+def average_confusions(
+    other: Segmenter,
+    strong: Segmenter,
+    manifest: Manifest,
+    batch_size: int,
+    what: str | None = None,
+    resume: Path | None = None,
+) -> Counts:
+    """Confusion matrices (L, C, C+1) over val, one a lambda; arguments as in `confusion_of`."""
+    classes = len(manifest.classes)
+    totals = np.zeros((len(LAMBDAS), classes, classes + 1), dtype=np.int64)
+    through = partial(walk, folder=resume, arrays={"confusions": totals}, what=what)
+    for _, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through):
+        p_other, p_strong = (
+            predict_logits(network, images_B3HW).softmax(dim=1) for network in (other, strong)
+        )
+        for place, share in enumerate(LAMBDAS):
+            predicted_BHW = mask_bytes(average(p_other, p_strong, share))
+            totals[place] += confusion_matrix(truth_BHW, predicted_BHW, classes)
+    return total_array(totals)
+
+
+def average(other_BCHW: Tensor, strong_BCHW: Tensor, share: float) -> Tensor:
+    """Classes (B, H, W) of lambda * other + (1 - lambda) * strong (Eq. 4).
+
+    The paper does not say what it averages. Probabilities lie on one scale whatever the network;
+    logits do not.
+    """
+    return torch.lerp(strong_BCHW, other_BCHW, share).argmax(dim=1)
+
+
+def lambda_rows(by_seed: Sequence[Counts]) -> list[list[str]]:
+    """Rows of lambda.csv: lambda, mean IoU over the seeds and its deviation, in percent."""
+    rows = []
+    for place, share in enumerate(LAMBDAS):
+        scores = [summarise(confusions[place])["miou"] for confusions in by_seed]
+        mean, deviation = mean_and_sd(scores)
+        rows.append([f"{share:g}", f"{mean:.4f}", f"{deviation:.4f}"])
+    return rows

@@ -1,0 +1,1 @@
+"""One trained network as one file: packaged, used on photographs, exported."""

@@ -1,0 +1,104 @@
+"""Masks for photographs, in three lines of Python.
+
+from pipeline.model.predict import load_model
+
+model = load_model("model.safetensors")
+mask = model.predict("photograph.jpg")
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.base.errors import UserError
+from pipeline.batches.augment import image_tensor
+from pipeline.data.images import Bytes, read_image
+from pipeline.devices.device import pick_device
+from pipeline.model.inference import Band, Options, predict_bands
+from pipeline.model.model_file import ModelInfo, read_model
+from pipeline.train.network import DualBranchNet
+
+ImageInput = str | Path | Bytes
+WHOLE = Options()
+
+
+class Model:
+    """A trained network with its description.
+
+    Attributes:
+        info: classes, colours, scores, origin.
+        network: in eval mode.
+    """
+
+    def __init__(self, info: ModelInfo, network: DualBranchNet) -> None:
+        """Put the network on the first GPU if there is one, else on the CPU."""
+        self.info = info
+        # Channels last, as in stage evaluate.
+        self.network: DualBranchNet = network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; a mask contains their indices."""
+        return self.info.class_list.names
+
+    def predict(self, image: ImageInput, options: Options = WHOLE) -> Bytes:
+        """Predict the class indices of an image at its own size.
+
+        Args:
+            image: a file, or RGB bytes (H, W, 3); a file is turned upright by its EXIF data.
+            options: scales, mirroring and windows; the default is how the paper predicts.
+
+        Returns:
+            array (H, W), uint8.
+
+        Raises:
+            UserError: the image cannot be read, or the array is not one of RGB bytes.
+        """
+        return np.concatenate([band.mask_RW for band in self.bands(as_tensor(image), options)])
+
+    def probabilities(self, image: ImageInput, options: Options = WHOLE) -> NDArray[np.float32]:
+        """Probability of each class at each pixel; arguments and errors as in `predict`.
+
+        Returns:
+            array (C, H, W), float32; it sums to 1 over the classes.
+        """
+        bands = self.bands(as_tensor(image), options, probabilities=True)
+        parts = [band.probabilities_CRW for band in bands if band.probabilities_CRW is not None]
+        found: NDArray[np.float32] = torch.cat(parts, dim=1).numpy()
+        return found
+
+    def bands(
+        self, image_3HW: Tensor, options: Options, *, probabilities: bool = False
+    ) -> Iterator[Band]:
+        """Predict from top to bottom, for images whose probabilities do not fit into memory."""
+        return predict_bands(self.network, image_3HW, options, probabilities=probabilities)
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a model file that stage package wrote.
+
+    Raises:
+        UserError: it is missing, not a model file, damaged, or of another format.
+    """
+    return Model(*read_model(Path(path)))
+
+
+def as_tensor(image: ImageInput) -> Tensor:
+    """An image as a uint8 tensor (3, H, W).
+
+    Raises:
+        UserError: it cannot be read, or is not RGB bytes.
+    """
+    if isinstance(image, str | Path):
+        return image_tensor(read_image(Path(image)))
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or not array.size:
+        raise UserError(
+            f"an image has to be a file or an array (height, width, 3) of bytes, not "
+            f"{array.shape} of {array.dtype}; of a Pillow image: np.asarray(image.convert('RGB'))"
+        )
+    return torch.from_numpy(np.array(array)).permute(2, 0, 1)

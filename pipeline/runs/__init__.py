@@ -1,0 +1,1 @@
+"""Long work, seen and resumed: work keys, checkpoints, progress lines, curves."""

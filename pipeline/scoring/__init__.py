@@ -1,0 +1,1 @@
+"""A network to counts: whole images predicted, confusion matrices, IoU."""

@@ -1,0 +1,258 @@
+"""What params.yaml holds, as typed values with their bounds."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from pipeline.settings.registry import BACKBONES, DATASETS, GENERATORS
+from pipeline.settings.variants import NAMES, find_variant
+
+MOST = 10**9  # of anything that is counted; more is a slip of the keyboard
+
+
+def _path_text(text: str) -> str:
+    """Refuse what no path can be."""
+    try:
+        possible = text.strip() and "\0" not in text and Path(text).expanduser()
+    except RuntimeError:  # a home of nobody
+        possible = None
+    if not possible:
+        raise ValueError("should be a path")
+    return text
+
+
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+PathText = Annotated[str, AfterValidator(_path_text)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Portion = Annotated[float, Field(ge=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Block(BaseModel):
+    """Base of every block: unknown keys and silent type conversions are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Shapes(Block):
+    """How many scenes the embedded data set renders, and their side in pixels."""
+
+    strong: Positive
+    weak: Positive
+    val: Positive
+    size: Annotated[int, Field(ge=32, le=512)]
+
+
+class Coco(Block):
+    """COCO: how many of the 118k training images keep their masks (paper §4.5: 20,000)."""
+
+    strong: Positive
+
+
+class Folder(Block):
+    """The user's own data: share of masked images held out where splits/val.txt is missing."""
+
+    val_share: Share
+
+
+class Download(Block):
+    """Stage download: one sub-block for each kind of data set that has something to choose."""
+
+    shapes: Shapes
+    coco: Coco
+    folder: Folder
+
+
+class Optimiser(Block):
+    """Rates and their decay in steps, as SEC and DSRG train; both take SGD with momentum."""
+
+    method: Literal["sgd", "adam"]
+    iterations: Positive
+    batch_size: Positive
+    learning_rate: Rate
+    head_factor: Rate  # the new layers learn this many times faster
+    decay: Annotated[float, Field(gt=0, le=1)]
+    decay_every: Positive
+    weight_decay: NonNegative
+
+
+def _installed(wanted: bool) -> bool:
+    if wanted and find_spec("tensorboard") is None:
+        raise ValueError("should be false until `pip install tensorboard` has run")
+    return wanted
+
+
+class Engine(Block):
+    """How networks run: what can change how results round, and nothing else of them."""
+
+    precision: Literal["fp32", "bf16"]
+    tf32: bool
+    compile: bool
+    deterministic: bool
+
+
+class Machine(Block):
+    """What changes no result."""
+
+    processes: Positive
+    workers: Count
+    tensorboard: Annotated[bool, AfterValidator(_installed)]
+
+
+class Cam(Block):
+    """Stage seeds: the classification network and the rules that turn it into seeds."""
+
+    image_size: Positive
+    width: Positive
+    dropout: Portion
+    scale_min: Rate
+    scale_max: Rate
+    foreground: Share
+    background: Share
+    saliency: PathText | None
+    saliency_below: Share
+    optimiser: Optimiser
+
+
+class Crf(Block):
+    """Fully connected CRF (Krähenbühl and Koltun): weights and kernel widths."""
+
+    bilateral: NonNegative
+    gaussian: NonNegative
+    theta_alpha: Rate
+    theta_beta: Rate
+    theta_gamma: Rate
+    iterations: Positive
+
+
+class Dsrg(Block):
+    """Stage dsrg: the network that grows the seeds while it trains."""
+
+    image_size: Positive
+    width: Positive
+    dropout: Portion
+    dilations: Annotated[list[Positive], Field(min_length=1)]
+    theta_foreground: Share
+    theta_background: Share
+    crf: Crf
+    optimiser: Optimiser
+
+
+class Proxy(Block):
+    """Stage proxy: who makes the masks; scales and full-resolution CRF of the generator dsrg."""
+
+    generator: Annotated[str, AfterValidator(GENERATORS.check)]
+    image_size: Positive
+    scales: Annotated[list[Rate], Field(min_length=1)]
+    crf: Crf
+
+
+class Split(Block):
+    """Stage split: null keeps the data set's own strong set, a number draws that many."""
+
+    strong: Positive | None
+
+
+class Train(Block):
+    """Stage train: the schedule of §4.1."""
+
+    epochs: Positive
+    decay_epoch: Positive
+    iterations: Positive | None
+    batch_size: Annotated[int, Field(ge=2, multiple_of=2)]
+    crop: Positive
+    scale_min: Rate
+    scale_max: Rate
+    learning_rate: Rate
+    learning_rate_backbone: Rate
+    weight_decay: NonNegative
+    neck_width: Positive
+    neck_dilation: Positive
+    validations: Count
+
+
+class Extras(Block):
+    """Beyond the paper: how the extras work that a variant's name asks for, such as dual+ema."""
+
+    ema_decay: Share
+    refresh_at: Share
+    consistency_weight: Rate
+    consistency_threshold: Share
+
+
+class Evaluate(Block):
+    """Stage evaluate: how many images of one size go through the network at once."""
+
+    batch_size: Positive
+
+
+class Report(Block):
+    """Stage report: pictures of each kind (best, median, worst, ...)."""
+
+    rows: Positive
+
+
+class Params(Block):
+    """All of params.yaml."""
+
+    dataset: Annotated[str, AfterValidator(DATASETS.check)]
+    data_root: PathText
+    backbone: Annotated[str, AfterValidator(BACKBONES.check)]
+    backbone_weights: PathText
+    variants: Annotated[list[str], Field(min_length=1)]
+    neck_n: Annotated[int, Field(ge=0, le=3)]
+    ensembles: list[str]
+    seeds: Annotated[list[Count], Field(min_length=1)]
+    seed: Count
+    engine: Engine
+    machine: Machine
+    download: Download
+    cam: Cam
+    dsrg: Dsrg
+    proxy: Proxy
+    split: Split
+    train: Train
+    extras: Extras
+    evaluate: Evaluate
+    report: Report
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Params":
+        unknown = [name for name in self.variants if find_variant(name) is None]
+        if unknown:
+            raise ValueError(f"variants: {unknown[0]!r} is none of {NAMES}")
+        for key in ("variants", "ensembles", "seeds"):
+            if len(set(getattr(self, key))) != len(getattr(self, key)):
+                raise ValueError(f"{key}: an entry is repeated")
+        lacking = [name for name in self.ensembles if not {name, "strong"} <= {*self.variants}]
+        if lacking or "strong" in self.ensembles:
+            raise ValueError(
+                f"ensembles: {(lacking or ['strong'])[0]!r} is averaged with strong, so variants "
+                "must hold both; -S 'ensembles=[]' leaves ensembles out"
+            )
+        for key, block in (("cam", self.cam), ("train", self.train)):
+            if block.scale_min > block.scale_max:
+                raise ValueError(f"{key}.scale_min: must not be above {key}.scale_max")
+        if self.dsrg.image_size != self.cam.image_size:
+            raise ValueError(
+                "dsrg.image_size: must equal cam.image_size; both networks use one grid"
+            )
+        if self.train.decay_epoch > self.train.epochs:
+            raise ValueError("train.decay_epoch: must not be above train.epochs")
+        pretrained = BACKBONES.defines(self.backbone, "imagenet")
+        if self.backbone_weights == "imagenet" and not pretrained:
+            raise ValueError(
+                f"backbone_weights: backbone {self.backbone} has no ImageNet weights; use "
+                "classifier or none"
+            )
+        return self

@@ -1,0 +1,78 @@
+"""Where every stage reads and writes, relative to the repository root, and nowhere else."""
+
+from pathlib import Path
+
+from pipeline.base.errors import UserError
+
+PARAMS = Path("params.yaml")
+DATA = Path("data")
+
+DATASET = DATA / "dataset"  # download: manifest.csv, classes.csv, images/ and masks/ it had to make
+SEEDS = DATA / "seeds"  # seeds: classifier.safetensors, seeds.npy, history.csv
+DSRG = DATA / "dsrg"  # dsrg: network.safetensors, history.csv
+PROXY = DATA / "proxy"  # proxy: masks/, confidence/, quality.json, quality.csv, images.csv
+SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
+MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv}
+PREDICTIONS = DATA / "predictions"  # evaluate: <variant>/<id>.png
+PACKAGES = DATA / "packages"  # package: <variant>/{model.safetensors, MODEL_CARD.md}
+CHECKPOINTS = (
+    DATA / "checkpoints"
+)  # every long stage: to resume from; removed when the stage is done
+TENSORBOARD = DATA / "tensorboard"  # trainings: <name>/, with machine.tensorboard
+RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds; no output for DVC
+RESULTS = Path("results")  # evaluate: <kind>/<name>.csv, metrics/<name>.json, kept in git
+KINDS = ("metrics", "seeds", "per_class", "confusion", "lambda")  # of results
+CHECKSUMS = RESULTS / "checksums.txt"  # make verify: what a run is compared with
+SPREAD = RESULTS / "spread.csv"  # and how far training seeds lie apart
+LIVE = Path("live")  # trainings: <name>/plots/metrics/*.tsv, which grow while they run
+REPORT = Path("report")  # report: index.html, run.html, tables/, plots/
+# What stages and DVC replace and remove as a whole.
+OUTPUTS = (
+    *(DATASET, SEEDS, DSRG, PROXY, SPLIT, MODELS, PREDICTIONS, PACKAGES),
+    *(CHECKPOINTS, TENSORBOARD, RECORDS, RESULTS, LIVE, REPORT),
+)
+
+
+def model_dir(variant: str, seed: int) -> Path:
+    """Folder of one trained network."""
+    return MODELS / variant / str(seed)
+
+
+def result_file(kind: str, name: str) -> Path:
+    """Where one kind of score of a network lies: of a variant, dsrg, or ensemble_<variant>.
+
+    >>> result_file("metrics", "dual").as_posix(), result_file("lambda", "ensemble_weak").as_posix()
+    ('results/metrics/dual.json', 'results/lambda/ensemble_weak.csv')
+    """
+    return RESULTS / kind / f"{name}.{'json' if kind == 'metrics' else 'csv'}"
+
+
+def record_file(stage: str) -> Path:
+    """Where a stage notes what it ran on.
+
+    >>> record_file("train dual 0").as_posix()
+    'data/records/train-dual-0.json'
+    """
+    return RECORDS / f"{stage.replace(' ', '-')}.json"
+
+
+def resolve_user_path(path: str | Path, cwd: Path | None = None) -> Path:
+    """Turn a path from params.yaml into one that holds in a DVC experiment's copy, too.
+
+    `dvc exp run --temp` and `--queue` run the stages in a copy of the repository under
+    `.dvc/tmp/exps/`. A relative path a user typed means their own checkout, so it is taken from
+    the folder that holds that `.dvc`.
+
+    Raises:
+        UserError: links lead in a circle.
+    """
+    here = (cwd or Path.cwd()).resolve()
+    base = here
+    for parent in here.parents:
+        if (parent / ".dvc" / "tmp" / "exps") in here.parents:
+            base = parent
+            break
+    try:
+        return (base / Path(path).expanduser()).resolve()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path} in params.yaml leads nowhere ({error})") from error

@@ -1,0 +1,1 @@
+"""Tags to proxy masks, in three steps: seeds, dsrg, proxy."""

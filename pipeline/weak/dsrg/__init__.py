@@ -1,0 +1,1 @@
+"""Seeds to a segmentation network: region growing, CRF and DSRG's losses."""

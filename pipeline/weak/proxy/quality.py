@@ -1,0 +1,182 @@
+"""How good seeds, CAM masks and proxy masks are, wherever a true mask exists.
+
+These are scores on training images. They show how the weak labels are wrong; they do not predict
+what a network trained on them reaches on val.
+Shape legend: C classes, H W image, S S warped image, h w grid.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from pipeline.base.atomic import whole_file
+from pipeline.batches.augment import mask_tensor, normalise, stack_images
+from pipeline.data.images import read_mask
+from pipeline.data.manifest import Manifest
+from pipeline.data.pairs import proxy_path
+from pipeline.data.seeds import read_seeds
+from pipeline.data.tables import write_csv
+from pipeline.devices.device import pick_device
+from pipeline.devices.distributed import total_array, world
+from pipeline.networks.grid import downsample, upsample
+from pipeline.runs.resume import walk
+from pipeline.scoring.metrics import (
+    Counts,
+    PerClass,
+    class_accuracy,
+    class_iou,
+    confusion_matrix,
+    image_iou,
+)
+from pipeline.scoring.score import mask_bytes
+from pipeline.settings.params import Params
+from pipeline.weak.seeds.cam import CamNet, cam_mask, load_classifier
+from pipeline.weak.seeds.tagged import TaggedImages
+
+KINDS = ("seed", "cam", "proxy")
+PER_IMAGE = ["id", "proxy_iou"]
+PER_CLASS = ["class", "seed_precision", "seed_coverage", "cam_iou", "proxy_iou"]
+
+
+def measure(
+    params: Params, manifest: Manifest, folder: Path, seeds: Path, resume: Path | None = None
+) -> dict[str, float]:
+    """Write quality.json, quality.csv and images.csv into `folder`; each process its share.
+
+    Args:
+        params: all of params.yaml.
+        manifest: the data set; strong and weak images that have a true mask are measured.
+        folder: data/proxy, with masks/ in it.
+        seeds: data/seeds.
+        resume: folder for the counts so far, from which a stopped run resumes, or None.
+
+    Returns:
+        number of images measured, then percentages: mean seed precision, share of grid points
+        seeded, mIoU of the plain CAM masks and of the proxies; only `images` (0) where no image has
+        a true mask.
+    """
+    rows = manifest.train()
+    known = [i for i, row in enumerate(rows) if row.mask]
+    totals, iou_N = count(params, manifest, known, folder, seeds, resume)
+    summary: dict[str, float] = {"images": len(known)}
+    if known:
+        summary |= _summary(totals)
+    if world().leads:
+        write_csv(folder / "quality.csv", PER_CLASS, _per_class(manifest, totals) if known else [])
+        images = ([rows[i].id, f"{iou_N[i]:.2f}"] for i in known)
+        write_csv(folder / "images.csv", PER_IMAGE, images)
+        _write_summary(folder, summary)
+    return summary
+
+
+def count(
+    params: Params,
+    manifest: Manifest,
+    known: list[int],
+    folder: Path,
+    seeds: Path,
+    resume: Path | None,
+) -> tuple[dict[str, Counts], NDArray[np.float64]]:
+    """Confusion matrices (C, C+1) of seeds, CAM masks and proxies, and each proxy's IoU (N,)."""
+    rows, classes = manifest.train(), len(manifest.classes)
+    arrays = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
+    iou_N = np.zeros(len(rows))
+    seeds_Nhw, network = read_seeds(seeds, manifest), load_classifier(params, classes, seeds)
+    through = partial(walk, folder=resume, arrays={**arrays, "iou": iou_N}, what="proxy: measure")
+    for part in _cam_maps(params, manifest, network, known, through):
+        for i, maps_Chw in part:
+            truth = read_mask(manifest.path(rows[i].mask), classes)
+            proxy = read_mask(proxy_path(rows[i].id, folder), classes)
+            whole_CHW = upsample_map(maps_Chw, truth, params, network)
+            cam_HW = cam_mask(whole_CHW, rows[i].tags, params.cam.foreground)
+            true_HW, seeds_hw = np.asarray(truth), torch.from_numpy(np.array(seeds_Nhw[i]))
+            pairs = {
+                "seed": (on_grid(truth, seeds_hw, params, network).numpy(), seeds_hw.numpy()),
+                "cam": (true_HW, mask_bytes(cam_HW)),
+                "proxy": (true_HW, np.asarray(proxy)),
+            }
+            for kind, (true, given) in pairs.items():
+                arrays[kind] += confusion_matrix(true, given, classes)
+            iou_N[i] = image_iou(*pairs["proxy"], classes)
+    return {kind: total_array(counts) for kind, counts in arrays.items()}, total_array(iou_N)
+
+
+def _write_summary(folder: Path, summary: dict[str, float]) -> None:
+    with whole_file(folder / "quality.json") as part:
+        part.write_text(json.dumps(summary, indent=2) + "\n", "utf-8", newline="\n")
+
+
+def upsample_map(maps_Chw: Tensor, truth: Image.Image, params: Params, network: CamNet) -> Tensor:
+    """Activation maps of a warped image laid on the image's own size, (C-1, H, W)."""
+    side = params.cam.image_size
+    square_1CSS = upsample(maps_Chw[None], (side, side), network.backbone.geometry)
+    size = (truth.height, truth.width)
+    return torch.nn.functional.interpolate(square_1CSS, size=size, mode="bilinear")[0]
+
+
+def on_grid(truth: Image.Image, seeds_hw: Tensor, params: Params, network: CamNet) -> Tensor:
+    """The true class under every grid point of the warped image, (h, w)."""
+    side = params.cam.image_size
+    warped_SS = mask_tensor(truth.resize((side, side), Image.Resampling.NEAREST))
+    grid = (seeds_hw.shape[0], seeds_hw.shape[1])
+    return downsample(warped_SS[None, None], grid, network.backbone.geometry)[0, 0]
+
+
+def _cam_maps(
+    params: Params,
+    manifest: Manifest,
+    network: CamNet,
+    known: list[int],
+    through: Callable[[Sequence[int]], Iterator[int]],
+) -> Iterator[list[tuple[int, Tensor]]]:
+    """Index and class activation maps (C-1, h, w) of this process's known images, in batches."""
+    device, size = pick_device(), params.cam.optimiser.batch_size
+    network = network.to(device).eval()
+    images = TaggedImages(manifest, manifest.train(), params.cam.image_size)
+    for first in through(world().share(range(0, len(known), size))):
+        part = known[first : first + size]
+        batch = stack_images([images.warped(i) for i in part]).to(device)
+        with torch.inference_mode():
+            maps_BChw = network.maps(normalise(batch))
+        yield list(zip(part, maps_BChw, strict=True))
+
+
+def seed_precision(confusion: Counts) -> PerClass:
+    """Share of each class's seeds that lie on it, in percent; NaN where it has no seed."""
+    classes = len(confusion)
+    hits = np.diagonal(confusion).astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision: PerClass = 100.0 * hits / confusion[:, :classes].sum(axis=0)
+    return precision
+
+
+def _summary(totals: dict[str, Counts]) -> dict[str, float]:
+    classes = len(totals["seed"])
+    seeded = totals["seed"][:, :classes].sum() / max(1, totals["seed"].sum())
+    values = {
+        "seed_precision": np.nanmean(seed_precision(totals["seed"])),
+        "seed_coverage": 100.0 * seeded,
+        "cam_miou": np.nanmean(class_iou(totals["cam"])),
+        "proxy_miou": np.nanmean(class_iou(totals["proxy"])),
+    }
+    return {key: round(float(value), 2) for key, value in values.items()}
+
+
+def _per_class(manifest: Manifest, totals: dict[str, Counts]) -> list[list[str]]:
+    columns = [
+        seed_precision(totals["seed"]),
+        class_accuracy(totals["seed"]),
+        class_iou(totals["cam"]),
+        class_iou(totals["proxy"]),
+    ]
+    return [
+        [name, *("" if np.isnan(column[i]) else f"{column[i]:.2f}" for column in columns)]
+        for i, name in enumerate(manifest.classes.names)
+    ]

@@ -1,0 +1,1 @@
+"""Tags to seeds: the classification network, its class activation maps, its cues."""

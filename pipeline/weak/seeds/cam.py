@@ -1,0 +1,164 @@
+"""The classification network and the seeds read off it (CAM; SEC's cue networks).
+
+Shape legend: B batch, C classes with background at 0, K channels, H W image, h w grid.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor, nn
+
+from pipeline.data.seeds import UNSEEDED
+from pipeline.networks.backbone import Backbone, build_backbone, he_init
+from pipeline.networks.layers import Dropout
+from pipeline.networks.stored import CLASSIFIER, load_network
+from pipeline.settings.params import Params
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+
+class CamNet(nn.Module):
+    """Backbone, two 3x3 convolutions, global average pooling, a linear layer without bias.
+
+    SEC's foreground network: fc6 with ReLU, fc7 without, dropout after both. Because pooling and
+    the linear layer commute, applying the linear layer to every grid point gives the class
+    activation maps whose means are the scores.
+    """
+
+    def __init__(self, backbone: Backbone, classes: int, width: int, dropout: float) -> None:
+        """Build the head for `classes` including background, which has no score of its own."""
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = Dropout(dropout)
+        self.fc6 = nn.Conv2d(backbone.geometry.channels, width, 3, padding=1)
+        self.fc7 = nn.Conv2d(width, width, 3, padding=1)
+        self.fc8 = nn.Conv2d(width, classes - 1, 1, bias=False)
+        self.apply_head_init()
+
+    def apply_head_init(self) -> None:
+        """He initialisation of the head, small first scores."""
+        he_init(self.fc6)
+        he_init(self.fc7)
+        nn.init.normal_(self.fc8.weight, std=0.01)
+
+    def maps(self, images_B3HW: Tensor) -> Tensor:
+        """Class activation maps of the object classes, (B, C-1, h, w)."""
+        hidden = self.dropout(F.relu(self.fc6(self.backbone(images_B3HW))))
+        maps: Tensor = self.fc8(self.dropout(self.fc7(hidden)))
+        return maps
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """Scores of the object classes, (B, C-1); a class is present where its score is > 0."""
+        return self.maps(images_B3HW).mean(dim=(2, 3))
+
+
+def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
+    """The classification network that stage seeds wrote into `folder`.
+
+    Raises:
+        UserError: it is missing or damaged, or params.yaml has another one.
+    """
+    network = CamNet(
+        build_backbone(params.backbone, "none"), classes, params.cam.width, params.cam.dropout
+    )
+    load_network(network, folder / CLASSIFIER, "seeds")
+    return network
+
+
+def maps_and_saliency(network: CamNet, images_B3HW: Tensor) -> tuple[Tensor, Tensor]:
+    """Class activation maps and gradient saliency of a batch.
+
+    Saliency (SEC's background cue): the gradient of the sum of all scores at a middle layer, its
+    absolute value, the maximum over channels.
+
+    Returns:
+        maps (B, C-1, h, w) and saliency (B, h, w), both without gradient.
+    """
+    outputs: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        # A copy, because the next layer's ReLU works in place.
+        outputs.append(output)
+        output.retain_grad()
+        return output.clone()
+
+    layer = network.backbone.body.get_submodule(network.backbone.geometry.saliency)
+    hook = layer.register_forward_hook(keep)
+    try:
+        with torch.enable_grad():
+            maps_BChw = network.maps(images_B3HW.requires_grad_())
+            maps_BChw.mean(dim=(2, 3)).sum().backward()
+    finally:
+        hook.remove()
+    gradient_BKhw = outputs[0].grad
+    assert gradient_BKhw is not None
+    network.zero_grad(set_to_none=True)
+    return maps_BChw.detach(), gradient_BKhw.abs().amax(dim=1)
+
+
+def background_from_saliency(saliency_hw: Floats, share: float) -> NDArray[np.bool_]:
+    """The least salient pixels: 3x3 median filter, then strictly below the value at rank share*hw.
+
+    SEC's rule; strictly below means at most that many pixels.
+    """
+    smooth = ndimage.median_filter(saliency_hw, size=3)
+    rank = int(share * smooth.size)
+    below: NDArray[np.bool_] = smooth < np.sort(smooth, axis=None)[rank]
+    return below
+
+
+def place_seeds(
+    maps_Chw: Floats, tags: tuple[int, ...], background_hw: NDArray[np.bool_], threshold: float
+) -> Bytes:
+    """Seeds of one image: CAM above a share of its own maximum, conflicts resolved.
+
+    Foreground beats background; among object classes the one with the smaller seed area wins
+    (SEC; docs/choices.md).
+
+    Args:
+        maps_Chw: activation maps of the object classes; map c-1 belongs to class c.
+        tags: object classes the image holds.
+        background_hw: background seeds.
+        threshold: share of the class's maximum a pixel must exceed.
+
+    Returns:
+        class index of each seed, 255 elsewhere.
+    """
+    seeds = np.full(background_hw.shape, UNSEEDED, dtype=np.uint8)
+    seeds[background_hw] = 0
+    areas = []
+    for tag in tags:
+        map_hw = maps_Chw[tag - 1]
+        above = map_hw > threshold * map_hw.max()
+        if map_hw.max() <= 0:
+            # No response at all: one seed, so that no tag of an image is lost.
+            above = np.arange(map_hw.size).reshape(map_hw.shape) == map_hw.argmax()
+        areas.append((int(above.sum()), tag, above))
+    # Painted from the largest area to the smallest: where two overlap the smaller one wins.
+    for _, tag, above in sorted(areas, key=lambda entry: (-entry[0], entry[1])):
+        seeds[above] = tag
+    return seeds
+
+
+def cam_mask(maps_Chw: Tensor, tags: tuple[int, ...], threshold: float) -> Tensor:
+    """The plain CAM mask of one image: highest tagged map, background below the threshold.
+
+    Args:
+        maps_Chw: activation maps at the size wanted.
+        tags: object classes the image holds.
+        threshold: share of a class's maximum under which a pixel is background.
+
+    Returns:
+        int64 tensor with shape (h, w).
+    """
+    scores = torch.full_like(maps_Chw[:1], threshold)
+    for tag in tags:
+        map_hw = maps_Chw[tag - 1].clamp(min=0)
+        scores = torch.cat([scores, (map_hw / map_hw.max().clamp(min=1e-6))[None]])
+    labels = torch.tensor([0, *tags], device=maps_Chw.device)
+    return labels[scores.argmax(dim=0)]

@@ -1,0 +1,89 @@
+"""What a variant's evaluation leaves behind: numbers by hand, empty cells, plain files."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.manifest import make_classes
+from pipeline.data.tables import write_csv
+from pipeline.evaluate.results import PER_CLASS, per_class_rows, write_results
+from pipeline.scoring.metrics import Counts
+from pipeline.settings.paths import RESULTS, result_file
+
+CLASSES = make_classes(["background", "cat", "dog, big"])
+FIRST = np.array([[6, 2, 0, 0], [1, 3, 0, 0], [0, 0, 0, 0]])  # no dog anywhere
+SECOND = np.array([[8, 0, 0, 0], [0, 3, 0, 1], [0, 0, 0, 0]])
+
+
+def table(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def test_metrics_are_means_over_the_seeds(workspace: Path) -> None:
+    metrics = write_results("dual", CLASSES, [3, 8], [FIRST, SECOND])
+    assert json.loads(result_file("metrics", "dual").read_text()) == metrics
+    one, two = (600 / 9 + 50) / 2, (100 + 75) / 2
+    assert metrics["miou"] == round((one + two) / 2, 2)
+    assert metrics["miou_sd"] == round(abs(one - two) / 2**0.5, 2)
+    assert metrics["pixel_accuracy"] == round((75 + 1100 / 12) / 2, 2)
+    assert list(metrics)[:2] == ["miou", "miou_sd"]
+    assert not any(np.isnan(value) for value in metrics.values())
+
+
+def test_every_seed_has_its_row(workspace: Path) -> None:
+    write_results("dual", CLASSES, [3, 8], [FIRST, SECOND])
+    rows = table(result_file("seeds", "dual"))
+    assert rows[0] == ["seed", "miou", "pixel_accuracy", "class_accuracy", "weighted_iou"]
+    assert [row[0] for row in rows[1:]] == ["3", "8"]
+    assert float(rows[1][1]) == pytest.approx((600 / 9 + 50) / 2, abs=1e-4)
+
+
+def test_per_class_rows() -> None:
+    rows = per_class_rows(CLASSES, [FIRST, SECOND])
+    assert [row[0] for row in rows] == list(CLASSES.names)
+    assert all(len(row) == len(PER_CLASS) for row in rows)
+    cat = rows[1]
+    assert [float(cell) for cell in cat[1:4]] == pytest.approx([62.5, 17.68, 75.0], abs=0.01)
+    assert cat[4] == "4"
+    assert rows[2][1:] == ["", "", "", "0"]
+
+
+def test_one_seed_has_no_deviation(workspace: Path) -> None:
+    assert write_results("dual", CLASSES, [0], [FIRST])["miou_sd"] == 0.0
+    assert table(result_file("per_class", "dual"))[1][2] == "0.00"
+
+
+def test_confusion_is_the_sum(workspace: Path) -> None:
+    write_results("dual", CLASSES, [0, 1], [FIRST, SECOND])
+    rows = table(result_file("confusion", "dual"))
+    assert rows[0] == ["truth", "background", "cat", "dog, big", "none"]
+    total: Counts = np.array([[int(cell) for cell in row[1:]] for row in rows[1:]])
+    assert np.array_equal(total, FIRST + SECOND)
+
+
+def test_files_are_the_same_on_every_platform(workspace: Path) -> None:
+    write_results("dual", CLASSES, [0], [FIRST])
+    files = sorted(path for path in RESULTS.rglob("*") if path.is_file())
+    assert [path.as_posix() for path in files] == [
+        *("results/confusion/dual.csv", "results/metrics/dual.json"),
+        *("results/per_class/dual.csv", "results/seeds/dual.csv"),
+    ]
+    for path in files:
+        content = path.read_bytes()
+        assert b"\r" not in content
+        assert content.endswith(b"\n")
+
+
+def test_a_table_is_replaced_whole(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", ["x"], [[1], [2]])
+
+    def broken() -> list[int]:
+        raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        write_csv(tmp_path / "a.csv", ["x"], (broken() for _ in range(1)))
+    assert (tmp_path / "a.csv").read_bytes() == b"x\n1\n2\n"
