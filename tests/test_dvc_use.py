@@ -131,7 +131,9 @@ def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(own: Path
     assert len(rows_of(own / LOSS)) < 100
     output = run(*repro, cwd=own)
     assert "train-dual-0: resumes after step" in output
-    assert re.search(r"^train: dual seed 0: step 1200/1200, loss .*, 0:00 left", output, re.MULTILINE)
+    assert re.search(
+        r"^train: dual seed 0: step 1200/1200, loss .*, 0:00 left", output, re.MULTILINE
+    )
     assert "\r" not in output
     assert "\x1b" not in output
     with (own / "data/models/dual/0/history.csv").open(encoding="utf-8") as file:

@@ -34,7 +34,10 @@ def mine(tmp_path: Path) -> Manifest:
     ("spoil", "says"),
     [
         (gone("images/scene 1.jpg"), "cannot be read as an image (No such file or directory)"),
-        (content("images/scene 1.jpg", "new"), "cannot be read as an image (it is none, or"),
+        (
+            content("images/scene 1.jpg", "new"),
+            "cannot be read as an image (it is not an image, or",
+        ),
         (cut("images/scene 1.jpg", 0.5), "cannot be read as an image (image file is truncated"),
         (
             pixels("images/scene 1.jpg", SMALL, "JPEG"),
