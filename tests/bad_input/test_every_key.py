@@ -10,6 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.base.errors import UserError
+from pipeline.runs.work_key import flat
 from pipeline.settings.params_file import check_params
 from tests.settings import put, raw_values
 
@@ -43,15 +44,6 @@ ENDS: dict[str, tuple[Any, ...]] = {
 MAY_BE_NULL = {"cam.saliency", "split.strong", "train.iterations"}
 
 
-def leaves(block: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key that holds a value, dotted."""
-    for key, value in block.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield above + key, value
-
-
 def blocks(block: dict[str, Any], above: str = "") -> Iterator[str]:
     """Every block of keys, as the dotted beginning of its keys."""
     yield above
@@ -62,7 +54,7 @@ def blocks(block: dict[str, Any], above: str = "") -> Iterator[str]:
 
 def mistakes() -> Iterator[tuple[str, Any]]:
     """For every key values that it cannot have."""
-    for key, value in leaves(GOOD):
+    for key, value in flat(GOOD):
         yield key, {"a": 1}
         yield key, 1.5 if value is None or isinstance(value, str | list | bool) else "text"
         if key not in MAY_BE_NULL:
@@ -84,7 +76,7 @@ def said(values: dict[str, Any]) -> str:
     return str(caught.value).removeprefix("mine.yaml: ")
 
 
-@pytest.mark.parametrize("key", [key for key, _ in leaves(GOOD)])
+@pytest.mark.parametrize("key", [key for key, _ in flat(GOOD)])
 def test_values_a_key_cannot_have(key: str) -> None:
     for name, value in mistakes():
         if name == key:
@@ -104,7 +96,7 @@ def test_keys_a_block_does_not_have(block: str) -> None:
     assert message == f"{block}unknown: unknown key; remove it or correct its name"
 
 
-@pytest.mark.parametrize("key", [key for key, _ in leaves(GOOD)])
+@pytest.mark.parametrize("key", [key for key, _ in flat(GOOD)])
 def test_keys_that_are_missing(key: str) -> None:
     values = deepcopy(GOOD)
     *above, last = key.split(".")
@@ -115,4 +107,4 @@ def test_keys_that_are_missing(key: str) -> None:
     first, heading, *lines = said(values).splitlines()
     assert first == f"{key}: missing"
     assert re.search(r"^Lines to add.*with the values of recipes/[\w-]+\.yaml:$", heading)
-    assert [name for name, _ in leaves(YAML(typ="safe").load("\n".join(lines)))] == [key]
+    assert [name for name, _ in flat(YAML(typ="safe").load("\n".join(lines)))] == [key]

@@ -5,7 +5,6 @@ those of a scalar, leaves null empty and writes 1.0e-4 as 0.0001.
 """
 
 import difflib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,11 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
+from pipeline.runs.work_key import flat
 from tests.settings import ROOT, put, raw_values
 
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-
-
-def leaves(block: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key that holds a value, dotted."""
-    for key, value in block.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield above + key, value
 
 
 def read(text: str) -> Any:
@@ -60,8 +51,8 @@ def test_no_change_changes_nothing(path: Path, tmp_path: Path) -> None:
     assert changed(text, tmp_path) == text
 
 
-SCALARS = [key for key, value in leaves(raw_values()) if not isinstance(value, list)]
-LISTS = [key for key, value in leaves(raw_values()) if isinstance(value, list)]
+SCALARS = [key for key, value in flat(raw_values()) if not isinstance(value, list)]
+LISTS = [key for key, value in flat(raw_values()) if isinstance(value, list)]
 
 
 @pytest.mark.parametrize("key", SCALARS)
@@ -81,7 +72,7 @@ def test_each_of_many_keys_is_one_line(path: Path, said: str, value: Any, tmp_pa
     after = changed(text, tmp_path, *(f"{key}={said}" for key in SCALARS))
     assert read(after) == put(read(text), dict.fromkeys(SCALARS, value))
     assert comments(after) == comments(text)
-    values = dict(leaves(read(text)))
+    values = dict(flat(read(text)))
     changes = sum(values[key] != value for key in SCALARS)
     assert [line[0] for line in differing(text, after)].count("+") == changes
     assert len(after.splitlines()) == len(text.splitlines())
@@ -104,7 +95,7 @@ def test_lists_are_the_lines_of_their_items(path: Path, value: list[Any], tmp_pa
 def test_a_change_back_leaves_no_trace(path: Path, tmp_path: Path) -> None:
     """But for a comment that a long value pushed on, which values of one digit do not."""
     text = path.read_text("utf-8")
-    values = dict(leaves(read(text)))
+    values = dict(flat(read(text)))
     there = [f"{key}=[9,9,9]" if key in LISTS else f"{key}=9" for key in values]
     back = [f"{key}={'null' if value is None else value}" for key, value in values.items()]
     assert changed(changed(text, tmp_path, *there), tmp_path, *back) == text
