@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro verify test docs bench torture lint audit clean
+.PHONY: setup repro verify test docs bench torture exporters lint audit clean
 
 setup: .venv/.ready
 
@@ -42,6 +42,17 @@ bench: .venv/constraints.txt
 torture: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[torture]"
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m tests.torture
+
+# Runs annotation tools, each in an environment of its own, and reads what they write.
+EXPORTERS := $(patsubst tests/exporters/%.txt,.venv/exporters/%/.ready,$(wildcard tests/exporters/*.txt))
+
+exporters: setup $(EXPORTERS)
+	$(BIN)/python -m pytest tests/exporters
+
+.venv/exporters/%/.ready: tests/exporters/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -17,11 +17,18 @@ Share = Annotated[
         "--val-share", min=0, max=1, help="Same as download.folder.val_share in params.yaml."
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON instead.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same as seed in params.yaml.")]
 
 
 @stage
-def main(folder: Folder, out: Out = Path("check"), val_share: Share = 0.2, seed: Seed = 0) -> None:
+def main(
+    folder: Folder,
+    out: Out = Path("check"),
+    val_share: Share = 0.2,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
     """Tell everything that is wrong in one go; exit code 0 if the folder can be trained on.
 
     Nothing is written into the folder. No stage of the pipeline needs this one.
@@ -30,14 +37,14 @@ def main(folder: Folder, out: Out = Path("check"), val_share: Share = 0.2, seed:
         raise UserError(f"{folder} is no folder; give the one that holds images/, masks and tags")
     from pipeline.check.advice import advise
     from pipeline.check.page import write_page
-    from pipeline.check.summary import print_summary
+    from pipeline.check.summary import print_json, print_summary
     from pipeline.check.survey import survey
 
     with tempfile.TemporaryDirectory(prefix="check-") as made:
         found = survey(folder.resolve(), val_share, seed, Path(made))
         advice = advise(found)
         write_page(found, advice, Path(made), out)
-    print_summary(found, advice, out / "index.html")
+    (print_json if json else print_summary)(found, advice, out / "index.html")
     if not found.usable:
         raise typer.Exit(1)
 

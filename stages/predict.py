@@ -1,5 +1,6 @@
 """Masks for photographs from a model file; no part of dvc.yaml."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +50,10 @@ def main(
     overlays: Overlays = True,
 ) -> None:
     """Write a palette PNG for each photograph at its own size, an overlay, and a table of areas."""
-    from pipeline.model.photographs import find_photographs, make_out
+    warnings.filterwarnings("ignore", module="PIL")  # of metadata that breaks off
+    from pipeline.model.photographs import find_photographs, make_out, printable
 
-    photographs = find_photographs(images, out)
+    found = find_photographs(images, out)
     make_out(out)
 
     from pipeline.devices.device import pick_device, use_tf32
@@ -64,13 +66,16 @@ def main(
         use_tf32(allowed=False)  # as stage evaluate runs by default
     outcome = predict_files(
         load_model(model),
-        photographs,
+        found.photographs,
         out,
         options,
         probabilities=probabilities,
         overlays=overlays,
     )
-    typer.echo(f"{outcome.done} of {len(photographs)} images predicted; areas in {out / AREAS}")
+    count = len(found.photographs)
+    done = f"{outcome.done} of {count} images predicted; areas in {out / AREAS}"
+    for line in filter(None, (done, outcome.note(), str(found.passed_over))):
+        typer.echo(printable(line))
     if outcome.failed:
         raise outcome.error()
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from pipeline.data.images import Bytes
 from pipeline.data.manifest import voc_palette
 from pipeline.datasets.shapes.prepare import CLASS_NAMES
+from tests.label_studio import choices, pack_brush, result, task
 from tests.trees import make_folder, run_lengths, scene
 
 IGNORE = "ignore"
@@ -115,9 +117,36 @@ def make_cvat(root: Path) -> None:
     (root / "annotations.xml").write_text("\n".join([*lines, "</annotations>"]), "utf-8")
 
 
+def make_label_studio(root: Path) -> None:
+    """Label Studio's JSON with brush masks, and choices in place of tags.csv."""
+    make_folder(root)
+    drawn: dict[str, list[Any]] = {}
+    for stem, mask_HW in masked(root).items():
+        height, width = mask_HW.shape
+        drawn[f"{stem}.jpg"] = [
+            result(
+                "brushlabels",
+                {"format": "rle", "rle": pack_brush(region), "brushlabels": [label]},
+                (width, height),
+            )
+            for label, region in regions(mask_HW)
+        ]
+    table = (root / "tags.csv").read_text("utf-8").splitlines()[1:]
+    (root / "tags.csv").unlink()
+    for row in table:
+        name, tags = row.split(",")
+        drawn[name] = [choices(*tags.split(";"))]
+    tasks = [
+        {**task(f"/data/local-files/?d=images/{quote(name)}", *results), "id": 100 + key}
+        for key, (name, results) in enumerate(drawn.items())
+    ]
+    (root / "annotations.json").write_text(json.dumps(tasks), "utf-8")
+
+
 EXPORTS: dict[str, Callable[[Path], None]] = {
     "colours": make_colours,
     "own coco": make_own_coco,
     "labelme": make_labelme,
     "cvat": make_cvat,
+    "label studio": make_label_studio,
 }

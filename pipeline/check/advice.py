@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.check.survey import KNOWN, TAGGED, VAL, Survey
-from pipeline.datasets.reading.problems import name_some
+from pipeline.datasets.reading.findings import name_some
 
 FEW_MASKS = 5  # of a class: fewer hardly teach its outline
 FEW_VAL = 20  # masks: with fewer, one image moves the mean by a point or more
@@ -24,7 +24,8 @@ def advise(survey: Survey) -> list[Advice]:
     """All warnings, the most serious first."""
     if survey.classes is None or not survey.rows:
         return []
-    return [*_of_classes(survey), *_of_masks(survey), *_of_images(survey)]
+    read = [Advice(f"{w}: {_list(cases)}.", fix) for (w, fix), cases in survey.warnings.items()]
+    return [*read, *_of_classes(survey), *_of_masks(survey), *_of_images(survey)]
 
 
 def _of_classes(survey: Survey) -> Iterator[Advice]:

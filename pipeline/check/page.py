@@ -36,6 +36,7 @@ def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) ->
         "advice": advice,
         "lines": class_rows(survey),
         "sizes": sizes(survey),
+        "conversions": survey.conversions,
         "samples": samples,
         "legend": legend(survey.classes, used) if survey.classes else [],
         "commands": next_command(survey),

@@ -1,5 +1,6 @@
 """The findings as lines and tables, for the terminal and the page."""
 
+import json
 import re
 import shlex
 from collections import Counter
@@ -14,8 +15,8 @@ from pipeline.check.advice import Advice
 from pipeline.check.survey import KNOWN, TAGGED, VAL, Survey
 from pipeline.data.manifest import IGNORE
 from pipeline.datasets.folder.labelme import UNUSABLE
+from pipeline.datasets.reading.findings import name_some
 from pipeline.datasets.reading.manifest_rows import IMAGES, MASKS
-from pipeline.datasets.reading.problems import name_some
 
 PLAIN = re.compile(r"[\w./~-]+", re.ASCII)
 SIZES = 5  # sizes listed
@@ -63,7 +64,7 @@ def class_rows(survey: Survey) -> list[ClassRow]:
             survey.holding(KNOWN, index),
             survey.holding(VAL, index),
             survey.holding(TAGGED, index),
-            100 * int(survey.pixels_256[index]) / known,
+            round(100 * int(survey.pixels_256[index]) / known, 4),
         )
         for index, name in enumerate(survey.classes.names)
     ]
@@ -103,6 +104,8 @@ def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:
     say(", ".join(f"{count} {name}" for name, count in facts(survey).items()))
     if survey.rows:
         say("sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes(survey)))
+    if survey.conversions:
+        say("converted: " + ", ".join(f"{n} {kind}" for kind, n in survey.conversions.items()))
     if survey.classes:
         console.print(_table(class_rows(survey)))
     for finding, fix in advice:
@@ -114,6 +117,23 @@ def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:
     say(verdict(survey), "bold")
     say(f"open {page}")
     say("next: " + " && ".join(next_command(survey)))
+
+
+def print_json(survey: Survey, advice: list[Advice], page: Path) -> None:
+    """Print what the summary says for programs, with every case of every problem."""
+    found = {
+        "folder": str(survey.root),
+        "kind": survey.kind,
+        "usable": survey.usable,
+        "counts": facts(survey),
+        "classes": [line._asdict() for line in class_rows(survey)],
+        "sizes": dict(sizes(survey)),
+        "conversions": survey.conversions,
+        "warnings": [line._asdict() for line in advice],
+        "problems": survey.problems,
+        "page": str(page),
+    }
+    print(json.dumps(found, indent=2, ensure_ascii=False))  # noqa: T201 - this is the output
 
 
 def _table(lines: list[ClassRow]) -> Table:

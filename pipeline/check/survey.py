@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.images import Bytes
 from pipeline.data.manifest import IGNORE, ClassList, Row
 from pipeline.datasets.folder.prepare import find, need_objects
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.manifest_rows import inspect_all, need_splits
-from pipeline.datasets.reading.problems import Problems
 
 KNOWN, VAL, TAGGED = "strong", "val", "weak"
 
@@ -34,6 +33,14 @@ class Survey:
     blank: list[str] = field(default_factory=list)
     vague: list[str] = field(default_factory=list)
     problems: dict[str, list[str]] = field(default_factory=dict)
+    warnings: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    converted: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def conversions(self) -> dict[str, int]:
+        """How often something was read otherwise than it stands in its file, by kind."""
+        care = Counter(kind for row in self.rows for kind in row.care)
+        return dict(sorted((self.converted + care).items()))
 
     @property
     def usable(self) -> bool:
@@ -48,17 +55,16 @@ class Survey:
         """How many images of a split have a class."""
         return self.images.get(split, Counter())[index]
 
-    def count(self, row: Row, mask_HW: Bytes | None) -> None:
-        """Count one image."""
+    def count(self, row: Row, counts_256: NDArray[np.int64] | None) -> None:
+        """Count one image, and the pixels of each index in its mask."""
         self.rows.append(row)
         self.images.setdefault(row.split, Counter()).update(row.tags)
-        if mask_HW is None:
+        if counts_256 is None:
             return
-        counts_256 = np.bincount(mask_HW.ravel(), minlength=256)
         self.pixels_256 += counts_256
-        if not row.tags:
+        if not counts_256[1:IGNORE].any():
             self.blank.append(row.id)
-        if counts_256[IGNORE] * 2 >= mask_HW.size:
+        if counts_256[IGNORE] * 2 >= counts_256.sum():
             self.vague.append(row.id)
 
 
@@ -71,17 +77,20 @@ def survey(root: Path, share: float, seed: int, folder: Path) -> Survey:
         seed: for drawing them.
         folder: gets masks/, with the masks that were not class indices.
     """
-    problems = Problems()
-    found = find(folder, root, share, seed, problems)
+    findings = Findings()
+    found = find(folder, root, share, seed, findings)
     known = found.annotations
     made = Survey(root, known.kind, known.classes, found.left_out)
-    for row, mask_HW in inspect_all(found.entries, known.classes, folder, root, problems):
-        made.count(row, mask_HW)
-    if not problems:
-        with problems.gathered():
+    for row, counts_256 in inspect_all(
+        found.entries, known.classes, folder, root, findings, known.reader
+    ):
+        made.count(row, counts_256)
+    if not findings:
+        with findings.gathered():
             need_splits(made.rows)
-    if not problems:
-        with problems.gathered():
+    if not findings:
+        with findings.gathered():
             need_objects(made.rows, root)
-    made.problems = problems.found
+    made.problems, made.warnings = findings.problems, findings.warnings
+    made.converted = findings.converted
     return made

@@ -2,22 +2,42 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from pipeline.base.errors import UserError
 from pipeline.base.stopping import StoppedError
+from pipeline.data import heic, tiff_channels
 from pipeline.data.manifest import IGNORE, ClassList
+from pipeline.data.sixteen_bits import is_sixteen, narrow, read_values, white_of
 
 Bytes = NDArray[np.uint8]
 Size = tuple[int, int]  # width, height
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")  # of a folder's images
+# Of a folder's images: all that Pillow decodes by itself, so without its stubs, EPS and PDF.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".avifs"),
+    *(".jfif", ".jpe", ".mpo", ".jp2", ".j2c", ".j2k", ".jpc", ".jpf", ".jpx", ".apng", ".dib"),
+    *(".pbm", ".pgm", ".ppm", ".pnm", ".pfm", ".tga", ".icb", ".vda", ".vst", ".qoi", ".psd"),
+    *(".pcx", ".dcx", ".dds", ".blp", ".cur", ".ico", ".icns", ".bw", ".rgb", ".rgba", ".sgi"),
+    *(".ras", ".fit", ".fits", ".flc", ".fli", ".ftc", ".ftu", ".gbr", ".iim", ".im", ".msp"),
+    *(".pcd", ".pxr", ".xbm", ".xpm", *(heic.SUFFIXES if heic.is_installed() else ())),
+)
+SUCH_AS = "such as .jpg .png .tif .webp"  # for messages
+MASK_FORMATS = ("PNG", "TIFF", "BMP")  # of the user's masks; they change no pixel
 BORDER_COLOUR = (224, 224, 192)  # what VOC paints its 255 border with
+
+SYSTEM_FILES = {
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx"),
+    *("@eadir", "$recycle.bin", "system volume information", "lost+found"),
+}
 
 # The most pixels an image or a mask may have (134 million). More is refused from the header, before
 # anything is decoded. Pillow itself warns above this and raises above twice as many.
@@ -25,26 +45,57 @@ MOST_PIXELS = 2**27
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 
 ORIENTATION = 0x0112  # EXIF: 1 is upright, 2 to 8 are mirrored or turned, from 5 on lying
+NO_IMAGE = "it is not an image, or of an unknown format"
 AGAIN = "if the data set was changed, run `dvc repro --force download` and then `dvc repro`"
 
 
-def read_image(path: Path, size: Size | None = None) -> Image.Image:
+class Checked(NamedTuple):
+    """What `check_image` finds.
+
+    Attributes:
+        size: width and height of what `read_image` gives.
+        care: what that takes, such as "turned by EXIF".
+        peak: the largest value of a photograph of 16 bits, else 0.
+    """
+
+    size: Size
+    care: tuple[str, ...]
+    peak: int
+
+
+def is_system_file(name: str) -> bool:
+    r"""Whether a file or folder is one that systems leave among people's own.
+
+    >>> [is_system_file(name) for name in (".DS_Store", "Thumbs.db", "Icon\r", "__MACOSX", "a.jpg")]
+    [True, True, True, True, False]
+    """
+    return name.startswith(".") or name.casefold() in SYSTEM_FILES
+
+
+def read_image(path: Path, size: Size | None = None, white: int | None = None) -> Image.Image:
     """Open a photograph as RGB, turned upright by its EXIF orientation.
 
-    Transparency is dropped, 16-bit grey is scaled to 8 bits, and of several frames the first is
-    taken.
+    Transparency is dropped, 16 bits are scaled to 8, and of several frames the first is taken.
 
     Args:
         path: any file Pillow reads, whatever its suffix says.
         size: width and height of its row in the manifest or of its mask, where it has to have it.
+        white: the value of 16 bits that becomes 255, the data set's `white_of`; by default the
+            photograph's own.
 
     Raises:
         UserError: the file is missing or is no readable image, or has not that size.
     """
     try:
         with _opened(path, "an image") as image:
-            ImageOps.exif_transpose(image, in_place=True)
-            photograph = _to_rgb(image)
+            _need_picture(image)
+            if is_sixteen(image):
+                values = read_values(partial(_open, path))
+                narrowed = narrow(values, white or white_of(int(values.max())))
+                photograph = Image.fromarray(narrowed).convert("RGB")
+            else:
+                ImageOps.exif_transpose(image, in_place=True)
+                photograph = _to_rgb(image)
     except UserError as error:
         if size is None or isinstance(error, StoppedError):
             raise
@@ -53,7 +104,17 @@ def read_image(path: Path, size: Size | None = None) -> Image.Image:
     return photograph
 
 
-def check_image(path: Path, data: bytes) -> tuple[Size, tuple[str, ...]]:
+def has_sixteen_bits(path: Path) -> bool:
+    """Whether a photograph has 16 bits for each value, by its header.
+
+    Raises:
+        UserError: the file is missing or is no image.
+    """
+    with _opened(path, "an image") as image:
+        return is_sixteen(image)
+
+
+def check_image(path: Path, data: bytes) -> Checked:
     """Find out whether `read_image` will read a file, for a fraction of what that costs.
 
     All of the file is decoded, so that one that breaks off is found; a JPEG at an eighth of its
@@ -63,25 +124,24 @@ def check_image(path: Path, data: bytes) -> tuple[Size, tuple[str, ...]]:
         path: the file, for messages.
         data: its content.
 
-    Returns:
-        width and height of what `read_image` gives, and what care that takes, such as
-        "turned by EXIF".
-
     Raises:
         UserError: it is no readable image.
     """
     with _opened(path, "an image", data) as image:
+        _need_picture(image)
         width, height = image.size
-        care = _care(image)
+        care, sixteen = _care(image), is_sixteen(image)
         image.draft("L", (1, 1))
         image.load()
         orientation = image.getexif().get(ORIENTATION, 1)
         ImageOps.exif_transpose(image, in_place=True)
-        if image.mode not in ("RGB", "L"):
+        if image.mode not in ("RGB", "L") and not sixteen:
             _to_rgb(image)
+        care += ("first of several frames",) * _has_more_frames(image)
+        peak = int(read_values(partial(_open, path, data)).max()) if sixteen else 0
     if orientation in range(2, 9):
         care = ("turned by EXIF", *care)
-    return ((height, width) if orientation in range(5, 9) else (width, height)), care
+    return Checked((height, width) if orientation in range(5, 9) else (width, height), care, peak)
 
 
 def read_mask(
@@ -123,19 +183,37 @@ def read_mask(
     return mask
 
 
-def open_mask(path: Path, data: bytes | None = None) -> Image.Image:
-    """Open a mask in the mode it has; `data` is the file's content, where the caller has it.
+def open_mask(
+    path: Path, data: bytes | None = None, formats: Sequence[str] = ("PNG",)
+) -> Image.Image:
+    """Open a mask in the mode it has.
+
+    Args:
+        path: the file.
+        data: its content, where the caller has it.
+        formats: what it may be.
 
     Raises:
-        UserError: the file is missing or is no PNG; JPEG and GIF change pixels.
+        UserError: the file is missing or of another format; JPEG and GIF change pixels.
     """
     with _opened(path, "a mask", data) as image:
         image.load()
-    if image.format != "PNG":
+    if image.format not in formats:
         raise UserError(
-            f"{path} is a {image.format} file; masks are PNGs, as JPEG and GIF change pixels"
+            f"{path} is a {image.format} file; masks are {', '.join(formats)} files, as JPEG and "
+            "GIF change pixels: export it again"
         )
     return image
+
+
+def bits_of(image: Image.Image, data: bytes) -> int:
+    """Bits of each number in a PNG, TIFF or BMP of grey or colours, as its header says."""
+    if image.format == "PNG":
+        return data[24]  # of IHDR, which comes first in every PNG
+    if image.format == "TIFF":
+        bits: tuple[int, ...] = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
+        return max(bits)
+    return 8
 
 
 def read_file(path: Path, what: str) -> bytes:
@@ -150,11 +228,21 @@ def read_file(path: Path, what: str) -> bytes:
         raise UserError(f"{path} cannot be read as {what} ({_reason(error)})") from error
 
 
+def _open(path: Path, data: bytes | None = None) -> ImageFile:
+    """An image, not decoded yet, by what Pillow knows or HEIC's package."""
+    try:
+        return Image.open(path if data is None else BytesIO(data))
+    except UnidentifiedImageError:
+        if not heic.register():
+            raise
+    return Image.open(path if data is None else BytesIO(data))
+
+
 @contextmanager
-def _opened(path: Path, what: str, data: bytes | None = None) -> Iterator[Image.Image]:
+def _opened(path: Path, what: str, data: bytes | None = None) -> Iterator[ImageFile]:
     """An image, not decoded yet; errors while it is decoded are UserErrors, too."""
     try:
-        with Image.open(path if data is None else BytesIO(data)) as image:
+        with _open(path, data) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
             yield image
@@ -164,48 +252,75 @@ def _opened(path: Path, what: str, data: bytes | None = None) -> Iterator[Image.
         raise UserError(
             f"{path} has more than {MOST_PIXELS:,} pixels, the most {what} may have; scale it down"
         ) from None
-    except Exception as error:  # Pillow raises nearly everything on damaged files
-        reason = "it is empty" if data == b"" else _reason(error)
+    except UnidentifiedImageError as error:
+        with path.open("rb") if data is None else BytesIO(data) as file:
+            reason = _unidentified(file)
         raise UserError(f"{path} cannot be read as {what} ({reason})") from error
+    except Exception as error:  # Pillow raises nearly everything on damaged files
+        raise UserError(f"{path} cannot be read as {what} ({_reason(error)})") from error
+
+
+def _unidentified(file: IO[bytes]) -> str:
+    """Why Pillow does not open a file."""
+    start = file.read(16)
+    if not start:
+        return "it is empty"
+    if heic.is_heic(start):
+        return f"it is HEIC; {heic.INSTALL}"
+    try:
+        return tiff_channels.describe(file) or NO_IMAGE
+    except StoppedError:
+        raise
+    except Exception:  # as above
+        return NO_IMAGE
+
+
+def _need_picture(image: ImageFile) -> None:
+    """Refuse TIFFs whose channels are no picture's."""
+    refusal = tiff_channels.refusal(getattr(image, "tag_v2", {})) if image.format == "TIFF" else ""
+    if refusal:
+        raise ValueError(refusal)
 
 
 def _reason(error: Exception) -> str:
     """Why a file cannot be read, in a few words that do not repeat its name."""
-    if isinstance(error, UnidentifiedImageError):
-        return "it is not an image, or of an unknown format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, OSError | SyntaxError | ValueError) and str(error):
         return str(error)
-    return repr(error)
+    return "not enough memory" if isinstance(error, MemoryError) else "it is damaged"
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     """A decoded image in any mode as RGB."""
-    if image.mode.startswith("I;16"):
-        # Pillow would clip at 255. 65535 / 255 is 257, so this is exact for widened 8-bit values.
-        wide_HW = np.array(image).astype(np.uint32)
-        return Image.fromarray(((wide_HW + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise ValueError(f"mode {image.mode} has no fixed range; save it with 8 or 16 bits")
     return image.convert("RGB")
 
 
-def _care(image: Image.Image) -> tuple[str, ...]:
-    """What `_to_rgb` has to do beyond copying, from an image's header; common modes say nothing."""
+def _care(image: ImageFile) -> tuple[str, ...]:
+    """What reading has to do beyond copying, from an image's header; common modes say nothing."""
     mode = image.mode
     care = []
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         care.append(f"converted from {mode}")
-    if mode.startswith("I;16"):
+    if is_sixteen(image):
         care.append("scaled from 16 bits")
     if mode in ("1", "L", "LA", "La"):
         care.append("widened from grey")
     if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         care.append("stripped of transparency")
-    if getattr(image, "n_frames", 1) > 1:
-        care.append("first of several frames")
     return tuple(care)
+
+
+def _has_more_frames(image: ImageFile) -> bool:
+    """Whether there is a second frame; a damaged one does not matter."""
+    try:
+        return bool(getattr(image, "n_frames", 1) > 1)
+    except StoppedError:
+        raise
+    except Exception:  # as above
+        return False
 
 
 def _expect(path: Path, image: Image.Image, size: Size | None) -> None:

@@ -27,6 +27,7 @@ from pipeline.settings.paths import DATASET, resolve_user_path
 ROOT = "@root/"
 SPLITS = ("strong", "weak", "val", "test")
 COLUMNS = ("id", "image", "mask", "split", "tags", "width", "height", "md5")
+WHITE = "white.txt"
 IGNORE = 255  # border or unlabelled: in no loss and no score
 
 
@@ -229,6 +230,30 @@ def read_rows(file: TextIO, classes: ClassList) -> Iterator[Row]:
                 "which is not in classes.csv"
             ) from None
         yield Row(name, image, mask, intern(split), known, number(width), number(height), md5)
+
+
+def write_white(folder: Path, white: int) -> None:
+    """Write which value of the data set's 16-bit photographs became 255: white.txt."""
+    with whole_file(folder / WHITE) as part:
+        part.write_text(f"{white}\n", encoding="utf-8")
+
+
+def read_white(folder: Path) -> int | None:
+    """Read white.txt; None if the data set has no photographs of 16 bits.
+
+    Stages need not depend on it: it follows from the photographs, whose md5 are in manifest.csv.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / WHITE
+    if not path.exists():
+        return None
+    with _undamaged(path):
+        white = int(path.read_text(encoding="utf-8"))
+        if not 255 <= white < 2**16:
+            raise ValueError(f"it has {white}")
+    return white
 
 
 def open_manifest(params: Params) -> Manifest:

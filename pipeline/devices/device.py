@@ -20,9 +20,9 @@ def pick_device() -> torch.device:
 
 def use_tf32(allowed: bool) -> None:
     """Whether NVIDIA GPUs may round the factors of float32 products to 10 bits."""
-    precision = "tf32" if allowed else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = precision
-    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    # Not by fp32_precision: after that, torch refuses to tell these two, and torch.export asks.
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def use_deterministic(wanted: bool) -> None:

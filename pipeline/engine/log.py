@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -110,6 +111,12 @@ class Log:
         for row in self.rows:
             values.update(row)
         return values
+
+
+def mean_of_last(rows: Rows, share: int) -> dict[str, float]:
+    """The mean of each named value over the last rows, one in `share` of all."""
+    last = rows[-max(1, len(rows) // share) :]
+    return {key: float(np.mean([row[key] for row in last])) for key in rows[0] if key != "step"}
 
 
 def write_history(path: Path, rows: Sequence[dict[str, float]]) -> None:

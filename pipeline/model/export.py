@@ -165,6 +165,7 @@ def onnx_properties(text: str) -> dict[str, str]:
         "classes": json.dumps([entry["name"] for entry in values["classes"]]),
         "palette": json.dumps([entry["colour"] for entry in values["classes"]]),
         "normalisation": "inside the graph; give RGB bytes (batch, height, width, 3)",
+        **({"white": str(values["white"])} if "white" in values else {}),
     }
 
 

@@ -89,10 +89,13 @@ def _what(info: ModelInfo) -> str:
 
 
 def _data(info: ModelInfo) -> str:
-    return (
+    text = (
         f"Trained on `{info.data_set}`, whose strong list has {info.strong} images with masks and "
         f"whose weak list has {info.weak} with tags alone; the variant says which it used."
     )
+    if info.white is None:
+        return text
+    return f"{text} Photographs of 16 bits were scaled so that {info.white} became 255."
 
 
 def _scores(info: ModelInfo) -> str:

@@ -70,6 +70,7 @@ class ModelInfo(Block):
         commit: only in files of earlier versions; the model card has it now, from a record.
         scores: None where nothing was scored.
         licence: what to mind before passing the weights on.
+        white: the value of 16-bit photographs that became 255 in training; None if there were none.
     """
 
     format: Literal[1]
@@ -88,6 +89,9 @@ class ModelInfo(Block):
     params: dict[str, Any]
     scores: Scores | None
     licence: str
+    white: Annotated[int, Field(ge=255, lt=2**16)] | None = Field(
+        default=None, exclude_if=lambda white: white is None
+    )
     commit: str | None = Field(default=None, exclude=True)
 
     @property

@@ -58,7 +58,7 @@ class Model:
         Raises:
             UserError: the image cannot be read, or the array is not one of RGB bytes.
         """
-        return np.concatenate([band.mask_RW for band in self.bands(as_tensor(image), options)])
+        return np.concatenate([band.mask_RW for band in self.bands(self.read(image), options)])
 
     def probabilities(self, image: ImageInput, options: Options = WHOLE) -> NDArray[np.float32]:
         """Probability of each class at each pixel; arguments and errors as in `predict`.
@@ -66,10 +66,17 @@ class Model:
         Returns:
             array (C, H, W), float32; it sums to 1 over the classes.
         """
-        bands = self.bands(as_tensor(image), options, probabilities=True)
+        bands = self.bands(self.read(image), options, probabilities=True)
         parts = [band.probabilities_CRW for band in bands if band.probabilities_CRW is not None]
         found: NDArray[np.float32] = torch.cat(parts, dim=1).numpy()
         return found
+
+    def read(self, image: ImageInput) -> Tensor:
+        """An image as `predict` takes it, as a uint8 tensor (3, H, W); errors as there.
+
+        16 bits are scaled as in training; without any there, by the photograph's own range.
+        """
+        return as_tensor(image, self.info.white)
 
     def bands(
         self, image_3HW: Tensor, options: Options, *, probabilities: bool = False
@@ -87,14 +94,14 @@ def load_model(path: str | Path) -> Model:
     return Model(*read_model(Path(path)))
 
 
-def as_tensor(image: ImageInput) -> Tensor:
-    """An image as a uint8 tensor (3, H, W).
+def as_tensor(image: ImageInput, white: int | None = None) -> Tensor:
+    """An image as a uint8 tensor (3, H, W); `white` is for `read_image`.
 
     Raises:
         UserError: it cannot be read, or is not RGB bytes.
     """
     if isinstance(image, str | Path):
-        return image_tensor(read_image(Path(image)))
+        return image_tensor(read_image(Path(image), white=white))
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3 or not array.size:
         raise UserError(

@@ -4,11 +4,13 @@ Every file is written whole. Files of an earlier run stay in the folder, except 
 same name and the table.
 """
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,16 +22,17 @@ from pipeline.base.atomic import whole_file
 from pipeline.base.errors import UserError
 from pipeline.base.progress import track
 from pipeline.base.stopping import StoppedError
-from pipeline.data.images import Bytes, write_mask
+from pipeline.data.images import Bytes, has_sixteen_bits, write_mask
 from pipeline.data.manifest import ClassList
 from pipeline.data.tables import write_csv
 from pipeline.model.inference import Options
-from pipeline.model.photographs import Photograph
-from pipeline.model.predict import Model, as_tensor
+from pipeline.model.photographs import Photograph, printable
+from pipeline.model.predict import Model
 from pipeline.report.overlay import overlay
 
 AREAS = "areas.csv"
 HEADER = ["image", "class", "pixels", "share"]
+JPEG_SIDE = 65_500  # the most pixels of a JPEG's side
 AHEAD = 2  # images to decode while the network works on another
 
 Item = TypeVar("Item")
@@ -38,11 +41,25 @@ Result = TypeVar("Result")
 
 @dataclass
 class PredictionLog:
-    """The result of each image: rows of the table, and messages for those that failed."""
+    """The result of each image: rows of the table, and messages for those that failed.
+
+    `own_range` counts photographs of 16 bits whose range in training is not known.
+    """
 
     done: int = 0
+    own_range: int = 0
     areas: list[list[str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+
+    def note(self) -> str:
+        """How photographs of 16 bits were scaled; empty if that is as in training."""
+        if not self.own_range:
+            return ""
+        one = self.own_range == 1
+        return (
+            f"{self.own_range} photograph{'' if one else 's'} of 16 bits, scaled by "
+            f"{'its' if one else 'their'} own range: the model was trained on 8 bits"
+        )
 
     def error(self) -> UserError:
         """All failures, one on each line."""
@@ -73,15 +90,23 @@ def predict_files(
     log = PredictionLog()
     try:
         (out / AREAS).unlink(missing_ok=True)
-        pairs = zip(photographs, ahead(photographs, _read), strict=True)
-        for photograph, image in track(pairs, "predict", total=len(photographs)):
-            if isinstance(image, UserError):
-                log.failed.append(str(image))
+        pairs = zip(photographs, ahead(photographs, partial(_read, model)), strict=True)
+        for photograph, read in track(pairs, "predict", total=len(photographs)):
+            if isinstance(read, UserError):
+                log.failed.append(str(read))
                 continue
-            mask_HW = _predict(model, image, photograph, out, options, probabilities)
-            _write(photograph, image, mask_HW, model.info.class_list, out, overlays)
+            image, own_range = read
+            try:
+                mask_HW = _predict(model, image, photograph, out, options, probabilities)
+                _write(photograph, image, mask_HW, model.info.class_list, out, overlays)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                log.failed.append(f"{photograph.path} has too long a name for its outputs; rename")
+                continue
             log.areas += areas(photograph.path, mask_HW, model.classes)
             log.done += 1
+            log.own_range += own_range
         write_csv(out / AREAS, HEADER, log.areas)
     except (StoppedError, OSError) as error:
         with suppress(OSError):
@@ -106,9 +131,11 @@ def _broken_off(
     return ended
 
 
-def _read(photograph: Photograph) -> Tensor | UserError:
+def _read(model: Model, photograph: Photograph) -> tuple[Tensor, bool] | UserError:
+    """An image, and whether its 16 bits are scaled by its own range."""
     try:
-        return as_tensor(photograph.path)
+        own_range = model.info.white is None and has_sixteen_bits(photograph.path)
+        return model.read(photograph.path), own_range
     except UserError as error:
         return error
 
@@ -152,13 +179,13 @@ def _write(
         with whole_file(out / "overlays" / f"{photograph.name}.jpg") as part:
             pixels = Image.fromarray(image_3HW.permute(1, 2, 0).contiguous().numpy())
             laid = overlay(pixels, mask_HW, classes)
+            laid.thumbnail((JPEG_SIDE, JPEG_SIDE))
             laid.save(part, format="JPEG", quality=90)
 
 
 def areas(path: Path, mask_HW: Bytes, classes: tuple[str, ...]) -> list[list[str]]:
     """Rows of areas.csv: the classes in an image, with their pixels and share of the image."""
-    # A name may contain bytes that are not text; they are written as \\udc followed by two digits.
-    name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    name = printable(str(path))
     counts = np.bincount(mask_HW.reshape(-1), minlength=len(classes))
     return [
         [name, classes[index], str(count), f"{count / mask_HW.size:.6f}"]

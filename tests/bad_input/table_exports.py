@@ -1,5 +1,8 @@
 """Bad input in what annotation tools export: a name, and how it comes to be (as in table.py)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from tests.bad_input.spoiling import (
@@ -21,6 +24,7 @@ GREY16 = np.full((48, 48), 40_000, dtype=np.uint16)
 MASK = scene_mask(1)  # of "scene 1"
 
 COLOURS = (
+    ("table without background", every(gone("classes.txt"), replaced("colours.csv", "background,", "sky,"))),
     ("colour that is not in the table", pixels("masks/scene 1.png", np.full((48, 48, 3), 7, np.uint8))),
     ("colours smoothed at the edges", pixels("masks/scene 1.png", np.arange(48 * 48 * 3, dtype=np.uint8).reshape(48, 48, 3))),
     ("mask that is a JPEG under another name", pixels("masks/scene 1.png", np.zeros((48, 48, 3), np.uint8), "JPEG")),
@@ -49,8 +53,13 @@ OWN = "annotations.json"
 TRIANGLE = [[1, 1, 9, 1, 9, 9]]
 
 OWN_COCO = (
+    ("corners in pairs", edited(OWN, entry("annotations", segmentation=[[[1, 1], [9, 1], [9, 9]]]))),
+    ("run lengths in a list", edited(OWN, entry("annotations", segmentation=[{"size": [48, 48], "counts": [2304]}]))),
+    ("corners without a list of polygons", edited(OWN, entry("annotations", segmentation=[1, 1, 9, 1, 9, 9]))),
+    ("no background in the list", replaced("classes.txt", "background\n", "")),
     ("JSON broken", cut(OWN, 0.5)),
     ("JSON that is no COCO", content(OWN, "{}")),
+    ("image with a width of words", edited(OWN, entry("images", width="wide"))),
     ("image without a size", edited(OWN, entry("images", width=None))),
     ("image that is not there", edited(OWN, entry("images", file_name="scene 99.jpg"))),
     ("image of another size", edited(OWN, lambda v: [v["images"][0].update(width=9, height=9), v.update(annotations=[{**v["annotations"][0], "segmentation": TRIANGLE}])])),
@@ -68,6 +77,11 @@ OWN_COCO = (
 )  # fmt: skip
 
 OWN_COCO_READ = (
+    ("file that begins with a mark", lambda root: (root / OWN).write_bytes(b"\xef\xbb\xbf" + (root / OWN).read_bytes())),
+    ("ids of text", edited(OWN, lambda v: [v["images"][0].update(id="x"), *(item.update(image_id="x") for item in v["annotations"] if item["image_id"] == 0)])),
+    ("outline in shares of the sides", edited(OWN, entry("annotations", segmentation=[[0, 0, 0.5, 0, 0.5, 0.5]]))),
+    ("outline of two corners", edited(OWN, entry("annotations", segmentation=[[1, 1, 9, 9]]))),
+    ("file under another name", moved(OWN, "result.json")),
     ("box alone", edited(OWN, lambda v: [item.update(segmentation=[], bbox=[1, 1, 9, 9]) for item in v["annotations"] if item["image_id"] == 0])),
     ("crowd alone", edited(OWN, lambda v: [item.update(iscrowd=1) for item in v["annotations"] if item["image_id"] == 0])),
     ("image that is not there, and not annotated", edited(OWN, lambda v: v["images"].append({"id": 99, "file_name": "x.jpg", "width": 9, "height": 9}))),
@@ -91,9 +105,12 @@ LABELME = (
     ("point", edited(SHAPES, entry("shapes", shape_type="point"))),
     ("polygon of two corners", edited(SHAPES, entry("shapes", shape_type="polygon", points=[[1, 1], [9, 9]]))),
     ("polygon far outside", edited(SHAPES, entry("shapes", shape_type="polygon", points=[[1, 1], [9, 9], [9e9, 1]]))),
+    ("corners that are no pairs", edited(SHAPES, entry("shapes", shape_type="polygon", points=[[1, 1], [9, 9, 9], [2, 2]]))),
+    ("mask without a corner", edited(SHAPES, entry("shapes", points=[]))),
+    ("size of words", edited(SHAPES, lambda v: v.update(imageHeight="high"))),
     ("circle of three points", edited(SHAPES, entry("shapes", shape_type="circle", points=[[1, 1], [9, 9], [2, 2]]))),
     ("mask that is no PNG", edited(SHAPES, entry("shapes", mask="AAAA"))),
-    ("mask outside", edited(SHAPES, entry("shapes", points=[[40, 40], [90, 90]]))),
+    ("mask outside", edited(SHAPES, entry("shapes", points=[[49, 49], [90, 90]]))),
     ("label missing", edited(SHAPES, entry("shapes", label=None))),
     ("label that is no class", edited(SHAPES, entry("shapes", label="unicorn"))),
     ("shapes that are none", edited(SHAPES, lambda v: v.update(shapes=[7]))),
@@ -103,6 +120,7 @@ LABELME = (
 )  # fmt: skip
 
 LABELME_READ = (
+    ("mask over the edge", edited(SHAPES, entry("shapes", points=[[40, 40], [90, 90]]))),
     ("files in labelme/", every(lambda root: (root / "labelme").mkdir(), lambda root: [path.rename(root / "labelme" / path.name) for path in (root / "images").glob("*.json")])),
     ("file without a shape", edited(SHAPES, lambda v: v["shapes"].clear())),
     ("file with a mark in front", lambda root: (root / SHAPES).write_bytes(b"\xef\xbb\xbf" + (root / SHAPES).read_bytes())),
@@ -136,15 +154,40 @@ CVAT = (
     ("polygon of two corners", drawn('<polygon label="boat" points="1,1;9,1"/>')),
     ("polygon with half a corner", drawn('<polygon label="boat" points="1,1;9,1;9"/>')),
     ("polygon without end", drawn('<polygon label="boat" points="1,1;9,1;inf,9"/>')),
+    ("box with words", drawn('<box label="boat" xtl="left" ytl="1" xbr="9" ybr="9"/>')),
     ("box without a side", drawn('<box label="boat" xtl="1" ytl="1" xbr="9"/>')),
     ("mask that does not fill its box", drawn('<mask label="boat" rle="1, 2" left="0" top="0" width="2" height="2"/>')),
-    ("mask outside", drawn('<mask label="boat" rle="0, 4" left="47" top="0" width="2" height="2"/>')),
+    ("mask outside", drawn('<mask label="boat" rle="0, 4" left="48" top="0" width="2" height="2"/>')),
     ("mask of a huge box", drawn('<mask label="boat" rle="0, 4" left="47" top="0" width="99999" height="99999"/>')),
 )  # fmt: skip
 
 CVAT_READ = (
+    ("mask over the edge", drawn('<mask label="boat" rle="0, 4" left="47" top="0" width="2" height="2"/>')),
     ("image in a folder", replaced(XML, "scene 0.jpg", "task/scene 0.jpg")),
     ("attributes of shapes", drawn('<polygon label="boat" points="1,1;9,1;9,9"><attribute name="name">label</attribute></polygon>')),
     ("two files", every(lambda root: (root / "annotations").mkdir(), moved(XML, "annotations/1.xml"), content("annotations/2.xml", "<annotations/>"))),
     ("box alone", replaced(XML, '<image name="scene 4.jpg" width="48" height="48">', '<image name="scene 4.jpg" width="48" height="48"><box label="kite" xtl="1" ytl="1" xbr="9" ybr="9"/>')),
+)  # fmt: skip
+
+
+def results(change: Callable[[dict[str, Any]], object]) -> Spoil:
+    """Label Studio's file with the first result of its first task changed."""
+    return edited(OWN, lambda tasks: change(tasks[0]["annotations"][0]["result"][0]))
+
+
+LABEL_STUDIO = (
+    ("JSON broken", cut(OWN, 0.5)),
+    ("JSON-MIN", content(OWN, '[{"image": "scene 0.jpg"}]')),
+    ("image that is not there", edited(OWN, lambda v: v[0]["data"].update(image="/data/upload/1/x.jpg"))),
+    ("image of another size", edited(OWN, lambda v: [each.update(original_width=9) for each in v[0]["annotations"][0]["result"]])),
+    ("two annotations", edited(OWN, lambda v: v[0]["annotations"].append(v[0]["annotations"][0]))),
+    ("points", results(lambda v: v.update(type="keypointlabels", value={"x": 1, "keypointlabels": ["boat"]}))),
+    ("brush cut short", results(lambda v: v["value"]["rle"].pop())),
+    ("label that is no class", results(lambda v: v["value"].update(brushlabels=["baot"]))),
+)  # fmt: skip
+
+LABEL_STUDIO_READ = (
+    ("task that is skipped", edited(OWN, lambda v: v[0]["annotations"][0].update(was_cancelled=True))),
+    ("task without shapes", edited(OWN, lambda v: v[0]["annotations"][0]["result"].clear())),
+    ("choice that is no class", edited(OWN, lambda v: v[-1]["annotations"][0]["result"][0]["value"]["choices"].append("blurred"))),
 )  # fmt: skip

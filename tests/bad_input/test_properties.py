@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from pipeline.data.manifest import SPLITS, Row, make_classes, read_manifest, write_manifest
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.image_names import check_names
-from pipeline.datasets.reading.problems import Problems
 from pipeline.settings.params_file import load_params
 from tests.bad_input.properties import VALUES, few, many, may_refuse
 from tests.settings import raw_values
@@ -125,9 +125,9 @@ def test_damaged_manifests_are_refused(noise: bytes, at: int) -> None:
 @many
 @given(st.lists(st.text(max_size=12) | st.text("aAäÄ \u0308", max_size=3), max_size=5))
 def test_names_that_pass_are_files_and_lines(names: list[str]) -> None:
-    problems = Problems()
-    check_names(names, "~", problems)
-    if problems:
+    findings = Findings()
+    check_names(names, "~", findings)
+    if findings:
         return
     assert "\n".join(names).splitlines() == names
     with TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ from pipeline.datasets.reading.coco_instances import (
     read_instances,
     unpack_counts,
 )
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.findings import Findings
 from tests.bad_input.properties import VALUES, few, many, may_refuse
 from tests.torture.seeds import images, instances
 
@@ -58,7 +58,7 @@ def test_damaged_images_are_refused_at_download_or_read_in_training(data: st.Dat
         path = Path(folder) / "a.jpg"
         path.write_bytes(damaged)
         try:
-            size, _ = check_image(path, bytes(damaged))
+            size = check_image(path, bytes(damaged)).size
         except UserError:
             with pytest.raises(UserError):
                 read_image(path)
@@ -145,12 +145,12 @@ def test_garbled_instances_are_read_or_refused(seed: int) -> None:
 def refused_or_painted(text: str) -> None:
     """Read an instances file down to its masks."""
     with TemporaryDirectory() as folder:
-        path, problems = Path(folder) / "instances.json", Problems()
+        path, findings = Path(folder) / "instances.json", Findings()
         path.write_text(text, "utf-8", errors="surrogatepass")
         with may_refuse(str(path)):
-            index = read_index(path, problems)
-            found = read_instances(path, index, problems)
-            problems.refuse(path)
+            index = read_index(path, findings)
+            found = read_instances(path, index, findings)
+            findings.refuse(path)
             with may_refuse("class name"):  # `prepare` puts the file's name before it
                 class_list(index)
             for key, image in index.images.items():

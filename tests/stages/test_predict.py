@@ -1,5 +1,6 @@
 """The real commands predict and export, and wrong things typed on purpose."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty").mkdir()
     Image.new("RGB", (50, 40), (200, 90, 10)).save(folder / "photographs/a b.jpg")
     (folder / "photographs/broken.png").write_bytes(b"\x89PNG")
+    Path(os.fsdecode(bytes(folder / "photographs") + b"/\xe9.mov")).write_bytes(b"no image")
     (folder / "text.txt").write_text("no model\n", "utf-8")
     return folder
 
@@ -45,6 +47,7 @@ def test_predict_does_what_it_can_and_tells_the_rest(place: Path) -> None:
     done = call(predict.main, "model.safetensors", "photographs", "--out", "out", *options)
     assert done.exit_code == 1
     assert "1 of 2 images predicted" in done.stdout
+    assert "passed over: 1 file that cannot be read as images (" in done.stdout
     assert "1 of the images were not predicted" in done.stderr
     assert "broken.png" in done.stderr
     found = {str(p.relative_to(place / "out")) for p in (place / "out").rglob("*") if p.is_file()}

@@ -41,7 +41,7 @@ def read_photographs(folder: Path) -> tuple[Read, list[bytes]]:
     def read(data: bytes) -> None:
         path = written(folder / "a.jpg", data)
         try:
-            size, _ = check_image(path, data)
+            size = check_image(path, data).size
         except UserError:
             return
         if read_image(path).size != size:
@@ -82,14 +82,14 @@ def read_instances(folder: Path) -> tuple[Read, list[bytes]]:
     """COCO's JSON down to painted masks."""
     from pipeline.datasets.coco.prepare import class_list
     from pipeline.datasets.reading.coco_instances import rasterise, read_index, read_instances
-    from pipeline.datasets.reading.problems import Problems
+    from pipeline.datasets.reading.findings import Findings
     from tests.torture import seeds
 
     def read(data: bytes) -> None:
-        path, problems = written(folder / "instances.json", data), Problems()
-        index = read_index(path, problems)
-        found = read_instances(path, index, problems)
-        problems.refuse(folder)
+        path, findings = written(folder / "instances.json", data), Findings()
+        index = read_index(path, findings)
+        found = read_instances(path, index, findings)
+        findings.refuse(folder)
         class_list(index)
         for key, picture in index.images.items():
             if picture.width * picture.height <= 2**20:  # the image's own header has to agree
@@ -145,8 +145,9 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
 
     from PIL import Image
 
-    from pipeline.datasets.folder.annotations import find_kinds, read_annotations
-    from pipeline.datasets.reading.problems import Problems
+    from pipeline.datasets.folder.prepare import find
+    from pipeline.datasets.reading.findings import Findings
+    from pipeline.datasets.reading.manifest_rows import inspect_all
     from tests.torture import seeds
 
     logging.disable()
@@ -154,20 +155,22 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
     root, made = folder / "mine", folder / "made"
     for path in (root / "images", root / "masks", root / "labelme", made):
         path.mkdir(parents=True)
-    images = {"a": root / "images" / "a.jpg"}
+    Image.new("RGB", (16, 12)).save(root / "images" / "a.jpg")
 
     def read(data: bytes) -> None:
         name = kinds.get(data[:1], "labelme/a.json")
         if name == "colours.csv":
             Image.new("RGB", (16, 12), (9, 9, 9)).save(root / "masks" / "a.png")
-        problems = Problems()
+        findings = Findings()
         path = written(root / name, data[1:])
         try:
-            read_annotations(root, find_kinds(root), images, made, problems)
+            found = find(made, root, 0.5, 0, findings)
+            known = found.annotations
+            list(inspect_all(found.entries, known.classes, made, root, findings, known.reader))
         finally:
             path.unlink()
             (root / "masks" / "a.png").unlink(missing_ok=True)
-        problems.refuse(root)
+        findings.refuse(root)
 
     return read, seeds.exports()
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.data.manifest import Row, make_classes, write_manifest
 from tests.settings import ROOT
+from tests.sixteen import png16, tiff
 
 SIDE = 12
 CLASSES = ("background", "cat", "dog")
@@ -31,10 +32,12 @@ def images() -> list[bytes]:
         saved(picture, "PNG", exif=exif),
         saved(picture.convert("RGBA"), "PNG"),
         saved(wide, "PNG"),
+        png16(noise.astype(np.uint16) << 4),
         saved(picture, "PNG", save_all=True, append_images=[picture]),
         saved(picture, "BMP"),
         saved(picture, "TIFF", exif=exif),
         saved(wide, "TIFF"),
+        tiff(noise.astype(np.uint16) << 4, compression=8),
         saved(picture, "TIFF", compression="tiff_lzw"),
         saved(picture, "WEBP"),
         saved(picture.convert("P"), "GIF"),

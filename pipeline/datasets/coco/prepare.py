@@ -1,5 +1,6 @@
 """COCO 2017: a random part of train2017 is strong, the rest weak; val2017 is for validation."""
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from pipeline.datasets.reading.archives import Archive, obtain
 from pipeline.datasets.reading.coco_instances import (
     CocoIndex,
     Instance,
+    Key,
+    in_order,
     rasterise,
     read_index,
     read_instances,
 )
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.image_names import check_names
 from pipeline.datasets.reading.manifest_rows import IMAGES, Inspected, inspect_image, need_splits
-from pipeline.datasets.reading.problems import Problems
 from pipeline.datasets.reading.resumable_masks import ResumableMasks, resumable_masks
 from pipeline.settings.params import Params
 
@@ -60,30 +63,30 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
         UserError: a download fails, files are missing or damaged, or no images would be weak.
     """
     _obtain_missing(data_root)
-    problems = Problems()
-    parts = {part: read_index(annotations_path(data_root, part), problems) for part in (TRAIN, VAL)}
+    findings = Findings()
+    parts = {part: read_index(annotations_path(data_root, part), findings) for part in (TRAIN, VAL)}
     train, val = parts[TRAIN], parts[VAL]
-    if train.categories != val.categories and not problems:
+    if train.categories != val.categories and not findings:
         files = [annotations_path(data_root, part).name for part in parts]
-        problems.add(f"{data_root / 'annotations'}: categories differ between", files)
+        findings.add(f"{data_root / 'annotations'}: categories differ between", files)
     names = [Path(p.file_name).stem for index in parts.values() for p in index.images.values()]
-    check_names(names, data_root / "annotations", problems)
+    check_names(names, data_root / "annotations", findings)
     try:
         class_list(train)
     except UserError as error:
-        problems.add(
+        findings.add(
             f"{annotations_path(data_root, TRAIN)}: categories cannot be used as classes", [error]
         )
-    strong: set[int] = set()
-    if not problems:
-        with problems.gathered():
-            strong = draw_strong(list(train.images), params.download.coco.strong, params.seed)
-    seen = {part: _inspect_all(data_root / part, index, problems) for part, index in parts.items()}
+    strong: set[Key] = set()
+    if not findings:
+        with findings.gathered():
+            strong = draw_strong(train.images, params.download.coco.strong, params.seed)
+    seen = {part: _inspect_all(data_root / part, index, findings) for part, index in parts.items()}
     instances = {
-        part: read_instances(annotations_path(data_root, part), index, problems)
+        part: read_instances(annotations_path(data_root, part), index, findings)
         for part, index in parts.items()
     }
-    problems.refuse(data_root)
+    findings.refuse(data_root)
     splits = {key: "strong" if key in strong else "weak" for key in train.images}
     rows, classes = [], class_list(train)
     annotations = [annotations_path(data_root, part) for part in parts]
@@ -105,7 +108,7 @@ def class_list(index: CocoIndex) -> ClassList:
     return make_classes(["background", *index.categories.values()])
 
 
-def draw_strong(ids: list[int], count: int, seed: int) -> set[int]:
+def draw_strong(ids: Collection[Key], count: int, seed: int) -> set[Key]:
     """Draw the training images that keep their masks; the order of `ids` does not matter.
 
     Raises:
@@ -115,8 +118,9 @@ def draw_strong(ids: list[int], count: int, seed: int) -> set[int]:
         raise UserError(
             f"download.coco.strong: {count} of {len(ids)} training images leave no weak ones"
         )
-    chosen = np.random.default_rng(seed).choice(sorted(ids), size=count, replace=False)
-    return {int(key) for key in chosen}
+    ordered = in_order(ids)
+    chosen = np.random.default_rng(seed).choice(len(ordered), size=count, replace=False)
+    return {ordered[place] for place in chosen}
 
 
 def _obtain_missing(data_root: Path) -> None:
@@ -130,7 +134,7 @@ def _obtain_missing(data_root: Path) -> None:
             obtain(ARCHIVES[part], data_root / part, data_root)
 
 
-def _inspect_all(folder: Path, index: CocoIndex, problems: Problems) -> dict[int, Inspected]:
+def _inspect_all(folder: Path, index: CocoIndex, findings: Findings) -> dict[Key, Inspected]:
     """Compare all images with their annotated sizes, before masks are made for hours."""
     seen = {}
     for key, image in track(index.images.items(), f"check {folder.name}", len(index.images)):
@@ -138,11 +142,11 @@ def _inspect_all(folder: Path, index: CocoIndex, problems: Problems) -> dict[int
         try:
             seen[key] = inspect_image(path)
         except UserError as error:
-            problems.say(IMAGES, error)
+            findings.say(IMAGES, error)
             continue
         width, height = seen[key].size
         if (width, height) != (image.width, image.height):
-            problems.say(
+            findings.say(
                 IMAGES,
                 f"{path} is {width}x{height} pixels, but {image.width}x{image.height} in its "
                 "annotations",
@@ -153,20 +157,21 @@ def _inspect_all(folder: Path, index: CocoIndex, problems: Problems) -> dict[int
 def _make_rows(
     part: str,
     index: CocoIndex,
-    splits: dict[int, str],
-    instances: dict[int, list[Instance]],
-    seen: dict[int, Inspected],
+    splits: dict[Key, str],
+    instances: dict[Key, list[Instance]],
+    seen: dict[Key, Inspected],
     masks: ResumableMasks,
 ) -> list[Row]:
     """Make the masks of one part and describe its images, in the order of their ids."""
     rows = []
-    for key, image in track(sorted(index.images.items()), f"masks of {part}"):
+    for key in track(in_order(index.images), f"masks of {part}"):
+        image = index.images[key]
         name, size = Path(image.file_name).stem, (image.width, image.height)
         paint = partial(rasterise, instances.get(key, ()), image.height, image.width)
         mask_HW, data = masks.make(name, paint)
-        _, care, digest = seen.pop(key)
-        digest.update(data)
+        found = seen.pop(key)
+        found.digest.update(data)
         files = name, f"{ROOT}{part}/{image.file_name}", f"masks/{name}.png"
         tags = tags_of_mask(mask_HW)
-        rows.append(Row(*files, splits[key], tags, *size, digest.hexdigest(), care))
+        rows.append(Row(*files, splits[key], tags, *size, found.digest.hexdigest(), found.care))
     return rows

@@ -1,7 +1,7 @@
 """The one form of what annotation tools export: outlines, boxes and tags of an image.
 
-An outline gives the pixels of an object. A box only says that it contains one, so it is a tag; in
-an image that has outlines as well, the pixels of the box are unknown.
+An outline gives the pixels of an object. A box only says that it contains one; in an image that has
+outlines as well, the pixels of the box are unknown. Whatever is annotated is a tag of its image.
 """
 
 import math
@@ -14,6 +14,7 @@ from pycocotools import mask as rle
 
 from pipeline.data.images import Bytes
 from pipeline.datasets.reading.coco_instances import encode, finite
+from pipeline.datasets.reading.odd_values import OddValueError
 
 ROUND = 128  # corners of a circle; at a radius of 1,000 pixels they are off by a third of one
 
@@ -34,7 +35,18 @@ class AnnotatedObject(NamedTuple):
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """The annotations of one image; `source` names it in messages, sizes are in pixels."""
+    """The annotations of one image.
+
+    Attributes:
+        source: names it in messages.
+        file_name: of the image, as the tool writes it.
+        width, height: in pixels.
+        objects: what has pixels.
+        tags: names of all that is annotated.
+        flags: names that are tags only if they are classes; the tool's users also note with them
+            that an image is blurred, or done.
+        part: of the split, where the file says that: train, val or test.
+    """
 
     source: str
     file_name: str
@@ -42,9 +54,12 @@ class AnnotatedImage:
     height: int
     objects: list[AnnotatedObject] = field(default_factory=list)
     tags: set[str] = field(default_factory=set)
+    flags: set[str] = field(default_factory=set)
+    part: str | None = None
 
     def add(self, name: str, runs: bytes, known: bool = True, layer: int = 0) -> None:
-        """Add an object, if it has a pixel in the image; a stray click has none."""
+        """Add an object; one without a pixel in the image, a stray click, is only a tag."""
+        self.tags.add(name)
         area = area_of(runs, self.height, self.width)
         if area:
             self.objects.append(AnnotatedObject(name, runs, area, known, layer))
@@ -52,7 +67,7 @@ class AnnotatedImage:
     def add_polygon(self, name: str, corners: Sequence[float], layer: int = 0) -> None:
         """Add an outline by its corners x, y, x, y, ...; raises what `encode` does."""
         if len(corners) < 6:
-            raise ValueError("a polygon with fewer than three corners")
+            raise OddValueError("a polygon with fewer than three corners")
         self.add(name, encode([list(corners)], self.height, self.width), layer=layer)
 
     def add_box(self, name: str, corners: Sequence[float]) -> None:
@@ -60,12 +75,18 @@ class AnnotatedImage:
         self.add(name, encode([list(corners)], self.height, self.width), known=False)
 
     def add_bitmap(self, name: str, part_HW: Bytes, left: int, top: int, layer: int = 0) -> None:
-        """Add an outline by its pixels, (H, W), whose top left corner is at `left` and `top`."""
+        """Add an outline by its pixels, (H, W), whose top left corner is at `left` and `top`.
+
+        What reaches over the image's edge is cut off.
+        """
         height, width = part_HW.shape
-        if min(left, top) < 0 or left + width > self.width or top + height > self.height:
-            raise ValueError(f"a mask outside its image of {self.width}x{self.height} pixels")
+        right, bottom = left + width, top + height
+        if right <= 0 or bottom <= 0 or left >= self.width or top >= self.height:
+            raise OddValueError(f"a mask outside its image of {self.width}x{self.height} pixels")
         whole_HW = np.zeros((self.height, self.width), np.uint8, order="F")
-        whole_HW[top : top + height, left : left + width] = part_HW
+        whole_HW[max(top, 0) : bottom, max(left, 0) : right] = part_HW[
+            max(-top, 0) : self.height - top, max(-left, 0) : self.width - left
+        ]
         self.add(name, bytes(rle.encode(whole_HW)["counts"]), layer=layer)
 
 

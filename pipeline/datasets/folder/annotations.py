@@ -1,219 +1,211 @@
 """Masks and tags of a folder of photographs, from whatever tool they were annotated with."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.base.errors import UserError
 from pipeline.base.progress import track
 from pipeline.data.images import write_mask
-from pipeline.data.manifest import ClassList, make_classes
+from pipeline.data.manifest import IGNORE, ClassList
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, AnnotatedObject
+from pipeline.datasets.folder.class_names import (
+    Labels,
+    find_list,
+    labels_of_export,
+    near,
+    read_list,
+)
 from pipeline.datasets.folder.coco_json import read_coco
-from pipeline.datasets.folder.colours import coloured_classes, find_table, index_masks, read_colours
+from pipeline.datasets.folder.colours import ColourMasks, coloured_labels, find_table, read_colours
 from pipeline.datasets.folder.cvat import read_cvat
-from pipeline.datasets.folder.find_files import find_masks, read_classes_txt
+from pipeline.datasets.folder.find_files import Photographs, find_masks
+from pipeline.datasets.folder.index_masks import IndexMasks
+from pipeline.datasets.folder.label_studio import read_label_studio
 from pipeline.datasets.folder.labelme import read_labelme
+from pipeline.datasets.folder.layout import COCO, CVAT, LABEL_STUDIO, LABELME, MASKS, Layout
 from pipeline.datasets.reading.coco_instances import Instance, rasterise
-from pipeline.datasets.reading.image_names import clashing_names, nfc
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.findings import Findings
+from pipeline.datasets.reading.manifest_rows import MaskReader
 
-Read = Callable[[Sequence[Path], Problems], tuple[list[AnnotatedImage], list[str]]]
+Read = Callable[[Sequence[Path], Findings], tuple[list[AnnotatedImage], list[str]]]
 
-MASKS = "masks"
-READERS: dict[str, Read] = {"COCO JSON": read_coco, "LabelMe": read_labelme, "CVAT": read_cvat}
-BACKGROUND = ("background", "_background_")  # the second is LabelMe's
-IGNORED = ("ignore", "__ignore__")
+READERS: dict[str, Read] = {
+    COCO: read_coco,
+    LABELME: read_labelme,
+    CVAT: read_cvat,
+    LABEL_STUDIO: read_label_studio,
+}
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """Masks and tags by the stems of the images; `sources` are what masks were painted from."""
+    """What is known of photographs, by their ids.
+
+    Attributes:
+        kind: of annotation, for people.
+        labels: the classes; None if they could not be found out.
+        masks: files.
+        reader: of these files, unless they are PNGs of class indices.
+        tags: class indices; empty where someone looked, and none of the classes is there.
+        parts: of the split, where files or folders say that: train, val or test.
+        sources: names for messages, of what masks were painted from.
+    """
 
     kind: str
-    classes: ClassList | None
+    labels: Labels | None
     masks: Mapping[str, Path] = field(default_factory=dict)
+    reader: MaskReader | None = None
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
-
-def find_kinds(root: Path) -> dict[str, list[Path]]:
-    """Files of each kind of annotation in a folder, without those that begin with a dot."""
-    several = root / "annotations"
-    found = {
-        MASKS: [*(root / MASKS).glob("*")],
-        "COCO JSON": [*root.glob("annotations.json"), *several.glob("*.json")],
-        "LabelMe": [*(root / "labelme").glob("*.json"), *(root / "images").glob("*.json")],
-        "CVAT": [*root.glob("annotations.xml"), *several.glob("*.xml")],
-    }
-    seen = {
-        kind: sorted(path for path in paths if not path.name.startswith("."))
-        for kind, paths in found.items()
-    }
-    return {kind: paths for kind, paths in seen.items() if paths}
+    @property
+    def classes(self) -> ClassList | None:
+        """The classes, if they could be found out."""
+        return None if self.labels is None else self.labels.classes
 
 
 def read_annotations(
-    root: Path,
-    kinds: Mapping[str, list[Path]],
-    images: Mapping[str, Path],
-    folder: Path,
-    problems: Problems,
+    layout: Layout, photographs: Photographs, folder: Path, findings: Findings
 ) -> Annotations:
     """Masks, tags and classes from the annotations in a folder.
 
-    Masks that are not class indices already are written to `folder/masks`. `kinds` is what
-    `find_kinds` has found there.
+    What annotation tools exported is painted into `folder/masks`.
 
     Problems: annotations of several kinds, or of none, and what their readers find.
     """
+    root, kinds = layout.root, layout.kinds
     if len(kinds) > 1:
-        problems.add(
-            f"{root} contains annotations of several kinds; keep one kind and move the others out",
+        findings.add(
+            f"{root} has annotations of several kinds, so it is unclear which count; keep one kind",
             [f"{kind} ({paths[0].relative_to(root)})" for kind, paths in kinds.items()],
         )
+    if len(kinds) != 1:
         return Annotations(MASKS, None)
-    kind = next(iter(kinds), MASKS)
+    ((kind, paths),) = kinds.items()
     if kind == MASKS:
-        return _read_masks(root, images, folder, problems)
+        return _read_masks(layout, photographs, findings)
     found: list[AnnotatedImage] = []
-    classes, names = None, list[str]()
-    with problems.gathered():
-        found, names = READERS[kind](kinds[kind], problems)
-    with problems.gathered():
-        if names or (root / "classes.txt").exists():
-            classes = _choose_classes(root, names)
-    if classes is None:
+    labels, names = None, list[str]()
+    with findings.gathered():
+        found, names = READERS[kind](paths, findings)
+    listing = find_list(root)
+    with findings.gathered():
+        if listing.exists():
+            labels = read_list(listing)
+        elif names:
+            labels = labels_of_export(root, names)
+    if labels is None:
         return Annotations(kind, None)
-    return _paint(kind, _match(found, images, root, problems), classes, root, folder, problems)
+    return _paint(kind, _match(found, photographs, root, findings), labels, folder, findings)
 
 
-def _read_masks(
-    root: Path, images: Mapping[str, Path], folder: Path, problems: Problems
-) -> Annotations:
-    """PNGs of class indices, or of colours if there is a table of them."""
-    masks = find_masks(root / MASKS, images, problems)
-    table = find_table(root)
-    classes = None
-    with problems.gathered():
+def _read_masks(layout: Layout, photographs: Photographs, findings: Findings) -> Annotations:
+    """Masks of class indices, or of colours if there is a table of them."""
+    masks = find_masks(layout.masks, photographs, findings)
+    table = find_table(layout.root)
+    with findings.gathered():
         if table is None:
-            classes = read_classes_txt(root / "classes.txt")
-            return Annotations("indexed masks", classes, masks)
+            labels = read_list(find_list(layout.root))
+            return Annotations("indexed masks", labels, masks, IndexMasks(labels, findings))
         colours = read_colours(table)
-        classes = coloured_classes(table, colours)
-        made = index_masks(masks, colours, classes, folder, problems)
-        sources = {stem: str(masks[stem]) for stem in made}
-        return Annotations(f"masks of colours ({table.name})", classes, made, sources=sources)
-    return Annotations(MASKS, classes, masks if table is None else {})
+        labels = coloured_labels(table, colours)
+        kind = f"masks of colours ({table.name})"
+        return Annotations(kind, labels, masks, ColourMasks(colours, labels))
+    return Annotations(MASKS, None)
 
 
 def _paint(
     kind: str,
     found: Mapping[str, AnnotatedImage],
-    classes: ClassList,
-    root: Path,
+    labels: Labels,
     folder: Path,
-    problems: Problems,
+    findings: Findings,
 ) -> Annotations:
     """Paint what an annotation tool exported into masks.
 
-    An image without an outline gets no mask: it may be empty or not annotated yet. Its boxes are
-    tags.
+    An image without an outline gets no mask. What is annotated in it are its tags; if that is
+    nothing, someone looked at it, and none of the classes is there: enough to validate on.
     """
-    index = {name: number for number, name in enumerate(classes.names)}
-    index |= dict.fromkeys(set(BACKGROUND) - index.keys(), 0)
-    _check_names(found.values(), index, classes, root, problems)
+    _check_names(found.values(), labels, findings)
     (folder / MASKS).mkdir(exist_ok=True)
     masks, tags = {}, {}
-    for stem, image in track(list(found.items()), "paint masks"):
-        if any(item.known and item.name in index for item in image.objects):
-            masks[stem] = folder / MASKS / f"{stem}.png"
-            instances = [_instance(item, index) for item in image.objects]
-            write_mask(masks[stem], rasterise(instances, image.height, image.width), classes)
-        tagged = {index.get(name, 0) for name in _names(image)} - {0}
-        if tagged:
-            tags[stem] = tuple(sorted(tagged))
-    return Annotations(kind, classes, masks, tags, {s: i.source for s, i in found.items()})
-
-
-def _names(image: AnnotatedImage) -> set[str]:
-    """All names an image is annotated with."""
-    return image.tags | {item.name for item in image.objects}
-
-
-def _choose_classes(root: Path, names: Sequence[str]) -> ClassList:
-    """The classes of classes.txt if that exists, else background and the exported names.
-
-    Raises:
-        UserError: they are no class list.
-    """
-    if (root / "classes.txt").exists():
-        return read_classes_txt(root / "classes.txt")
-    objects = [name for name in names if name not in (*BACKGROUND, *IGNORED)]
-    same = clashing_names(objects)
-    if same:
-        raise UserError(
-            f"{root}: labels that differ only in case: {', '.join(same)}; merge them, or list "
-            "both in classes.txt"
-        )
-    try:
-        return make_classes(["background", *objects])
-    except UserError as error:
-        raise UserError(
-            f"{root}: the labels cannot be used as classes ({error}); rename them, or write "
-            "classes.txt"
-        ) from None
-
-
-def _match(
-    found: Iterable[AnnotatedImage], images: Mapping[str, Path], root: Path, problems: Problems
-) -> dict[str, AnnotatedImage]:
-    """Annotations by the stem of their image; tools may write other suffixes."""
-    stems = {nfc(stem): stem for stem in images}
-    matched: dict[str, AnnotatedImage] = {}
-    unknown, doubled = [], []
-    for item in found:
-        if not item.objects and not item.tags:
-            continue
-        stem = stems.get(nfc(Path(item.file_name).stem))
-        if stem is None:
-            unknown.append(item.source)
-        elif stem in matched:
-            doubled.append(item.source)
-        else:
-            matched[stem] = item
-    if images:
-        problems.add(
-            f"{root}: annotations of images that are not in images/; add the images or remove the "
-            "annotations",
-            unknown,
-        )
-    problems.add(f"{root}: images with several annotations; keep one", doubled)
-    return matched
-
-
-def _check_names(
-    found: Iterable[AnnotatedImage],
-    index: Mapping[str, int],
-    classes: ClassList,
-    root: Path,
-    problems: Problems,
-) -> None:
-    """Find labels that are not classes."""
-    problems.add(
-        f"{root}: labels that are not among {', '.join(classes.names)}; correct them, or add "
-        "them to classes.txt",
-        [
-            f"{name!r} of {item.source}"
-            for item in found
-            for name in sorted(_names(item))
-            if name not in index and name not in IGNORED
-        ],
+    for key, image in track(list(found.items()), "paint masks"):
+        instances = [_instance(item, labels) for item in image.objects]
+        outlined = any(item.known and labels.find(item.name) != IGNORE for item in image.objects)
+        if outlined or (image.part == "val" and not image.tags | image.flags):
+            masks[key] = folder / MASKS / f"{key}.png"
+            painted = rasterise(instances, image.height, image.width)
+            write_mask(masks[key], painted, labels.classes)
+        named = {labels.find(name) for name in image.tags | image.flags}
+        if named != {IGNORE}:
+            tags[key] = tuple(sorted(label for label in named if label not in (None, 0, IGNORE)))
+    return Annotations(
+        kind,
+        labels,
+        masks,
+        tags=tags,
+        parts={key: image.part for key, image in found.items() if image.part},
+        sources={key: image.source for key, image in found.items()},
     )
 
 
-def _instance(item: AnnotatedObject, index: Mapping[str, int]) -> Instance:
-    """An object as `rasterise` takes it: unknown pixels become 255, under everything else."""
-    label = index.get(item.name)
-    unknown = not item.known or label is None
-    return Instance(label or 0, item.area, unknown, item.runs, item.layer)
+def _match(
+    found: Iterable[AnnotatedImage], photographs: Photographs, root: Path, findings: Findings
+) -> dict[str, AnnotatedImage]:
+    """Annotations by the id of their image; tools may write other suffixes and folders."""
+    matched: dict[str, AnnotatedImage] = {}
+    unknown, doubled = [], []
+    for item in found:
+        key = photographs.find(item.file_name)
+        annotated = bool(item.tags | item.flags)
+        if key is None:
+            unknown += [photographs.suggest(item.file_name, item.source)] if annotated else []
+        elif key not in matched or not matched[key].tags | matched[key].flags:
+            matched[key] = item
+        elif annotated:
+            doubled.append(item.source)
+    if photographs.paths:
+        findings.add(
+            f"{root}: annotations of images that are not there; add the images, or remove the "
+            "annotations",
+            unknown,
+        )
+    findings.add(f"{root}: images with several annotations; keep one", doubled)
+    return matched
+
+
+def _check_names(found: Iterable[AnnotatedImage], labels: Labels, findings: Findings) -> None:
+    """Find labels that are no classes, or that would be drawn as background; tell of flags."""
+    unknown: list[str] = []
+    flags: Counter[str] = Counter()
+    for item in found:
+        unknown += [
+            f"{name!r} of {item.source}{near(name, labels.classes.names)}"
+            for name in sorted(item.tags)
+            if labels.find(name) is None
+        ]
+        if labels.first in item.tags:
+            findings.add(labels.line_to_add, [item.source])
+        flags.update(name for name in item.flags if labels.find(name) is None)
+    findings.add(
+        f"{labels.place}: labels that are not among {', '.join(labels.classes.names)}; correct "
+        "them, or add them to the list of classes",
+        unknown,
+    )
+    findings.warn(
+        "Flags that are no class are not read as tags",
+        [f"{name} ({count})" for name, count in sorted(flags.items())],
+        "Fine if intended; otherwise list them in classes.txt.",
+    )
+
+
+def _instance(item: AnnotatedObject, labels: Labels) -> Instance:
+    """An object as `rasterise` takes it.
+
+    A box is unknown under all outlines; what is named ignore is unknown over what lies beneath it.
+    """
+    label = labels.find(item.name) or 0
+    unknown = not item.known and label != IGNORE
+    return Instance(label, item.area, unknown, item.runs, item.layer)

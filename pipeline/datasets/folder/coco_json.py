@@ -5,30 +5,54 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, rectangle
-from pipeline.datasets.reading.coco_instances import describe, encode, finite, read_index
+from pipeline.datasets.folder.layout import split_of_file
+from pipeline.datasets.reading.coco_instances import (
+    Key,
+    as_key,
+    describe,
+    encode,
+    finite,
+    read_index,
+)
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.json_stream import stream_arrays
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.odd_values import ODD, OddValueError
+
+# No one draws an outline within the first pixel: corners up to here are shares of its sides.
+RELATIVE = 1.01
+CROWD = "crowds of COCO read as pixels of their class"
+SHARES = "annotations in shares of the image's sides, read as pixels"
+SLIPS = "outlines with fewer than three corners read as tags"
 
 
-def read_coco(paths: Sequence[Path], problems: Problems) -> tuple[list[AnnotatedImage], list[str]]:
+def read_coco(paths: Sequence[Path], findings: Findings) -> tuple[list[AnnotatedImage], list[str]]:
     """The annotated images of one or more files, and the names of the categories.
 
-    An annotation with a segmentation is an outline; one without is a box, and so are crowds. In
-    several files, categories with one name are one class.
+    An annotation with a segmentation is an outline, also where `iscrowd` is 1, as most tools write
+    masks that have holes or were painted with a brush. One without is a box. In several files,
+    categories with one name are one class. A category that only groups others, as Roboflow writes
+    one, is none.
 
-    Problems: an entry is damaged, or an annotation's image or category is not in its file.
+    Problems: an entry is damaged or in a form that COCO has not, or an annotation's image or
+    category is not in its file.
 
     Raises:
         UserError: a file is missing or is not COCO JSON.
     """
     found: list[AnnotatedImage] = []
     names: dict[str, None] = {}
+    groups: set[str] = set()
     for path in paths:
-        index = read_index(path, problems, folders=True)
+        index = read_index(path, findings, folders=True)
         names |= dict.fromkeys(index.categories.values())
+        groups |= index.groups
         images = {
             key: AnnotatedImage(
-                f"{path}: {item.file_name}", item.file_name, item.width, item.height
+                f"{path}: {item.file_name}",
+                f"{path.parent.name}/{item.file_name}",
+                item.width,
+                item.height,
+                part=split_of_file(path),
             )
             for key, item in index.images.items()
         }
@@ -36,28 +60,74 @@ def read_coco(paths: Sequence[Path], problems: Problems) -> tuple[list[Annotated
             if key != "annotations":
                 continue
             try:
-                _add(item, images, index.categories)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                _add(item, images, index.categories, findings)
+            except ODD as error:
                 if not index.damaged:
-                    problems.add(f"{path}: invalid annotations", [describe(item, error)])
+                    findings.add(f"{path}: invalid annotations", [describe(item, error)])
         found += images.values()
-    return found, list(names)
+    used = {name for image in found for name in image.tags}
+    return found, [name for name in names if name in used or name not in groups]
 
 
-def _add(item: Any, images: dict[int, AnnotatedImage], categories: dict[int, str]) -> None:
+def _add(
+    item: Any,
+    images: dict[Key, AnnotatedImage],
+    categories: dict[Key, str],
+    findings: Findings,
+) -> None:
     """Add one annotation to its image."""
-    image, name = images.get(item["image_id"]), categories.get(item["category_id"])
+    image = images.get(as_key(item["image_id"]))
+    name = categories.get(as_key(item["category_id"]))
     if image is None or name is None:
-        raise ValueError(f"its {'category' if image else 'image'} is not in the file")
+        raise OddValueError(f"its {'category' if image else 'image'} is not in the file")
+    image.tags.add(name)
     segmentation = item.get("segmentation")
     if segmentation:
+        polygons = _polygons(segmentation)
+        if polygons and max(max(polygon) for polygon in polygons) <= RELATIVE:
+            findings.converted[SHARES] += 1
+            sides = (image.width, image.height)
+            segmentation = [[v * sides[i % 2] for i, v in enumerate(p)] for p in polygons]
         runs = encode(segmentation, image.height, image.width)
         if runs:
-            image.add(name, runs, known=not item.get("iscrowd"))
+            if item.get("iscrowd"):
+                findings.converted[CROWD] += 1
+            image.add(name, runs)
             return
-    if "bbox" not in item:
-        raise ValueError("neither a segmentation nor a box")
-    if not isinstance(item["bbox"], list) or len(item["bbox"]) != 4:
-        raise ValueError("a box that is not four numbers")
-    left, top, width, height = map(finite, item["bbox"])
+        findings.converted[SLIPS] += 1
+    if "bbox" in item:
+        _add_box(name, item["bbox"], image, findings)
+    elif not segmentation:
+        raise OddValueError("neither a segmentation nor a box")
+
+
+def _add_box(name: str, box: Any, image: AnnotatedImage, findings: Findings) -> None:
+    """Add a box: left, top, width, height."""
+    if not isinstance(box, list) or len(box) != 4:
+        raise OddValueError("a box that is not four numbers")
+    left, top, width, height = map(finite, box)
+    if 0 < max(left + width, top + height) <= RELATIVE:
+        findings.converted[SHARES] += 1
+        left, width = left * image.width, width * image.width
+        top, height = top * image.height, height * image.height
     image.add_box(name, rectangle(left, top, left + width, top + height))
+
+
+def _polygons(segmentation: Any) -> list[list[float]]:
+    """The polygons of a segmentation, none if it is run lengths.
+
+    Raises:
+        OddValueError: it is neither, but something that looks like it.
+    """
+    if isinstance(segmentation, dict):
+        return []
+    form = "; COCO writes [[x, y, x, y, ...], ...] or one object of run lengths"
+    if not isinstance(segmentation, list):
+        raise OddValueError(f"a segmentation that is neither polygons nor run lengths{form}")
+    if any(isinstance(part, dict) for part in segmentation):
+        raise OddValueError(f"run lengths inside a list{form}")
+    if not all(isinstance(part, list) for part in segmentation):
+        raise OddValueError(f"corners that are not in a list of polygons{form}")
+    if any(isinstance(value, list | dict) for part in segmentation for value in part):
+        raise OddValueError(f"corners in lists of their own{form}")
+    return [[finite(value) for value in part] for part in segmentation if len(part) >= 6]

@@ -7,17 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.base.progress import track
-from pipeline.data.images import BORDER_COLOUR, Bytes, open_mask, write_mask
-from pipeline.data.manifest import IGNORE, ClassList, make_classes
-from pipeline.datasets.folder.find_files import read_classes_txt
-from pipeline.datasets.reading.manifest_rows import MASKS
-from pipeline.datasets.reading.problems import Problems
-from pipeline.datasets.reading.text_files import read_table
+from pipeline.data.images import BORDER_COLOUR, MASK_FORMATS, Bytes, bits_of, open_mask
+from pipeline.data.manifest import IGNORE, voc_palette
+from pipeline.datasets.folder.class_names import (
+    BACKGROUND,
+    Labels,
+    find_list,
+    make_labels,
+    read_list,
+)
+from pipeline.datasets.reading.manifest_rows import MaskReader, MaskSeen
+from pipeline.datasets.reading.text_files import read_lines, read_table
 
 HEADER = ("name", "red", "green", "blue")
-NAMES = ("colours.csv", "colors.csv")
-IGNORED = "ignore"  # the name of a colour that means 255
+LABELMAP = "labelmap.txt"  # of CVAT and datumaro: name:red,green,blue:parts:actions
+NAMES = ("colours.csv", "colors.csv", LABELMAP)
 NAMED = 3  # unknown colours listed for a mask
 
 Colour = tuple[int, int, int]
@@ -37,7 +41,8 @@ def read_colours(path: Path) -> Table:
     """
     table: Table = {}
     owners: dict[Colour, str] = {}
-    for number, row in enumerate(read_table(path, HEADER), start=2):
+    rows = read_labelmap(path) if path.name == LABELMAP else read_table(path, HEADER)
+    for number, row in enumerate(rows, start=2):
         try:
             red, green, blue = (int(row[key]) for key in HEADER[1:])
             if None in row or not {red, green, blue} <= set(range(256)):
@@ -53,43 +58,63 @@ def read_colours(path: Path) -> Table:
     return table
 
 
-def coloured_classes(path: Path, table: Table) -> ClassList:
-    """The classes with their first colours: from classes.txt beside the table, else from the table.
+def read_labelmap(path: Path) -> list[dict[str | None, str]]:
+    """The rows of a labelmap.txt as those of colours.csv; without colours it means VOC's.
 
     Raises:
-        UserError: the names cannot be classes, or the two files have different ones.
+        UserError: the file is not text.
     """
-    listing = path.with_name("classes.txt")
-    names = [name for name in table if name != IGNORED]
-    try:
-        classes = read_classes_txt(listing) if listing.exists() else make_classes(names)
-    except UserError as error:
-        raise error if listing.exists() else UserError(f"{path}: {error}") from None
-    odd = sorted(set(names) ^ set(classes.names))
+    lines = [line for line in read_lines(path) if line and not line.startswith("#")]
+    rows: list[dict[str | None, str]] = []
+    for line, own in zip(lines, voc_palette(len(lines)), strict=True):
+        name, _, rest = line.partition(":")
+        colour = rest.split(":")[0] or ",".join(map(str, own))
+        rows.append(dict(zip(HEADER, [name, *colour.split(","), "", ""], strict=False)))
+    return rows
+
+
+def coloured_labels(path: Path, table: Table) -> Labels:
+    """The classes with their first colours: from a list beside the table, else from the table.
+
+    Raises:
+        UserError: the names cannot be classes, none is background, or the list has other ones.
+    """
+    listing = find_list(path.parent)
+    if listing.exists():
+        labels = read_list(listing)
+    else:
+        try:
+            labels = make_labels(list(table), path)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+    if labels.first:
+        raise UserError(
+            f"{path} has no {BACKGROUND}: add the line {BACKGROUND},0,0,0 with its colour, or call "
+            f"{labels.first!r} {BACKGROUND} if it is that"
+        )
+    colours = {labels.find(name): each[0] for name, each in reversed(table.items())}
+    odd = [name for name in table if labels.find(name) is None]
+    odd += [name for index, name in enumerate(labels.classes.names) if index not in colours]
     if odd:
         raise UserError(f"{path} and {listing} differ in {', '.join(odd)}; list the same classes")
-    return replace(classes, colours=tuple(table[name][0] for name in classes.names))
+    known = tuple(colours[index] for index in range(len(labels.classes)))
+    return replace(labels, classes=replace(labels.classes, colours=known))
 
 
-def index_masks(
-    masks: Mapping[str, Path], table: Table, classes: ClassList, folder: Path, problems: Problems
-) -> dict[str, Path]:
-    """Write every mask as class indices to `folder/masks`; the new files by stem.
+class ColourMasks(MaskReader):
+    """Reads masks of colours."""
 
-    Problems: a mask cannot be read, or has a colour that is not in the table.
-    """
-    (folder / "masks").mkdir(exist_ok=True)
-    places = {name: index for index, name in enumerate(classes.names)} | {IGNORED: IGNORE}
-    lookup = {code(BORDER_COLOUR): IGNORE}  # VOC's own, unless a class has it
-    lookup |= {code(colour): places[name] for name in table for colour in table[name]}
-    made = {}
-    for stem, path in track(list(masks.items()), "read the colours of masks"):
-        try:
-            write_mask(folder / "masks" / f"{stem}.png", read_indices(path, lookup), classes)
-            made[stem] = folder / "masks" / f"{stem}.png"
-        except UserError as error:
-            problems.say(MASKS, error)
-    return made
+    def __init__(self, table: Table, labels: Labels) -> None:
+        """Take the colours and what their names mean."""
+        self.lookup = {code(BORDER_COLOUR): IGNORE}  # VOC's own, unless a class has it
+        for name, colours in table.items():
+            label = labels.find(name)
+            assert label is not None
+            self.lookup |= {code(colour): label for colour in colours}
+
+    def read(self, path: Path, data: bytes) -> MaskSeen:
+        """Class indices of a mask, (H, W); raises what `read_indices` does."""
+        return MaskSeen(read_indices(path, data, self.lookup), (), written=True)
 
 
 def code(colour: Colour) -> int:
@@ -102,18 +127,19 @@ def code(colour: Colour) -> int:
     return red << 16 | green << 8 | blue
 
 
-def read_indices(path: Path, lookup: Mapping[int, int]) -> Bytes:
+def read_indices(path: Path, data: bytes, lookup: Mapping[int, int]) -> Bytes:
     """Class indices of a mask of colours, (H, W); transparency is dropped.
 
     Args:
-        path: a PNG whose pixels, or whose palette, are colours.
+        path: a mask whose pixels, or whose palette, are colours.
+        data: its content.
         lookup: class index by `code` of the colour.
 
     Raises:
-        UserError: it is not a PNG of 8 bits, or has other colours; the most frequent are listed.
+        UserError: it is no mask of 8 bits, or has other colours; the most frequent are listed.
     """
-    image = open_mask(path)
-    if image.mode not in ("RGB", "RGBA", "P", "L", "LA"):
+    image = open_mask(path, data, MASK_FORMATS)
+    if image.mode not in ("RGB", "RGBA", "P", "L", "LA", "1") or bits_of(image, data) > 8:
         raise UserError(f"{path} is a mask in mode {image.mode}; save its colours with 8 bits")
     rgb_HW3 = np.asarray(image.convert("RGB"), dtype=np.uint32)
     codes_HW = rgb_HW3[..., 0] << 16 | rgb_HW3[..., 1] << 8 | rgb_HW3[..., 2]

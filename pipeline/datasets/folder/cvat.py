@@ -11,13 +11,14 @@ from pipeline.base.errors import UserError
 from pipeline.data.images import Bytes
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, ellipse, rectangle, rotated
 from pipeline.datasets.reading.coco_instances import base_name, check_size
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.findings import Findings
+from pipeline.datasets.reading.odd_values import ODD, OddValueError, number, reason, whole
 
 CHUNK = 1 << 20  # bytes
 Attributes = Mapping[str, str]
 
 
-def read_cvat(paths: Sequence[Path], problems: Problems) -> tuple[list[AnnotatedImage], list[str]]:
+def read_cvat(paths: Sequence[Path], findings: Findings) -> tuple[list[AnnotatedImage], list[str]]:
     """The annotated images of one or more files, and the names of the labels.
 
     Polygons, ellipses and masks are outlines, on top of each other by their z_order; boxes are
@@ -32,7 +33,7 @@ def read_cvat(paths: Sequence[Path], problems: Problems) -> tuple[list[Annotated
     found: list[AnnotatedImage] = []
     names: dict[str, None] = {}
     for path in paths:
-        target = _Target(path, problems)
+        target = _Target(path, findings)
         parser = XMLParser(target=target)  # noqa: S314 - `doctype` refuses entities
         try:
             with path.open("rb") as file:
@@ -53,8 +54,8 @@ def read_cvat(paths: Sequence[Path], problems: Problems) -> tuple[list[Annotated
 class _Target:
     """Collects the images and labels of one file while it is parsed."""
 
-    def __init__(self, path: Path, problems: Problems) -> None:
-        self.path, self.problems = path, problems
+    def __init__(self, path: Path, findings: Findings) -> None:
+        self.path, self.findings = path, findings
         self.images: list[AnnotatedImage] = []
         self.names: dict[str, None] = {}
         self.stack: list[str] = []
@@ -82,11 +83,10 @@ class _Target:
                 self._open(attributes)
             elif depth == 3 and self.image is not None:
                 _add(tag, attributes, self.image)
-        except (KeyError, ValueError, OverflowError) as error:
-            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        except ODD as error:
             image = self.image.file_name if self.image else attributes.get("name", "?")
             what = "image" if depth == 2 else f"{tag} of {image}"
-            self.problems.add(f"{self.path}: shapes cannot be used", [f"{what} ({reason})"])
+            self.findings.add(f"{self.path}: shapes cannot be used", [f"{what} ({reason(error)})"])
 
     def data(self, text: str) -> None:
         """Take text; only that of label names is used."""
@@ -106,7 +106,7 @@ class _Target:
         """Begin an image."""
         self.image = None
         name = base_name(attributes["name"])
-        width, height = int(attributes["width"]), int(attributes["height"])
+        width, height = whole(attributes["width"]), whole(attributes["height"])
         check_size(width, height)
         self.image = AnnotatedImage(f"{self.path}: {name}", name, width, height)
         self.images.append(self.image)
@@ -115,32 +115,32 @@ class _Target:
 def _add(tag: str, attributes: Attributes, image: AnnotatedImage) -> None:
     """Add one shape to its image."""
     name = attributes["label"]
-    layer = int(attributes.get("z_order", "0"))
-    degrees = float(attributes.get("rotation", "0"))
+    layer = whole(attributes.get("z_order", "0"))
+    degrees = number(attributes.get("rotation", "0"))
     if tag == "tag":
         image.tags.add(name)
     elif tag == "polygon":
         points = re.split("[,;]", attributes["points"])
-        image.add_polygon(name, [float(value) for value in points], layer)
+        image.add_polygon(name, [number(value) for value in points], layer)
     elif tag == "ellipse":
-        corners = ellipse(*(float(attributes[key]) for key in ("cx", "cy", "rx", "ry")))
+        corners = ellipse(*(number(attributes[key]) for key in ("cx", "cy", "rx", "ry")))
         image.add_polygon(name, rotated(corners, degrees), layer)
     elif tag == "box":
-        corners = rectangle(*(float(attributes[key]) for key in ("xtl", "ytl", "xbr", "ybr")))
+        corners = rectangle(*(number(attributes[key]) for key in ("xtl", "ytl", "xbr", "ybr")))
         image.add_box(name, rotated(corners, degrees))
     elif tag == "mask":
-        left, top = int(attributes["left"]), int(attributes["top"])
+        left, top = whole(attributes["left"]), whole(attributes["top"])
         image.add_bitmap(name, _bitmap(attributes), left, top, layer)
     else:
-        raise ValueError("draw a polygon instead, or remove it")
+        raise OddValueError("draw a polygon instead, or remove it")
 
 
 def _bitmap(attributes: Attributes) -> Bytes:
     """The pixels of a mask, (H, W) of 0 and 1: runs outside, inside, outside, ..., row by row."""
-    width, height = int(attributes["width"]), int(attributes["height"])
+    width, height = whole(attributes["width"]), whole(attributes["height"])
     check_size(width, height)
-    runs = [int(run) for run in attributes["rle"].split(",")]
+    runs = [whole(run) for run in attributes["rle"].split(",")]
     if min(runs) < 0 or sum(runs) != width * height:
-        raise ValueError(f"run lengths that do not fill {width}x{height} pixels")
+        raise OddValueError(f"run lengths that do not fill {width}x{height} pixels")
     inside = np.arange(len(runs), dtype=np.uint8) % 2
     return np.repeat(inside, runs).reshape(height, width)

@@ -1,87 +1,190 @@
-"""Finds the images, masks and classes.txt of a folder of photographs."""
+"""Finds the photographs of a folder and the masks that belong to them, at any depth."""
 
+import os
+import re
 from collections import defaultdict
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
-from pipeline.base.errors import UserError
-from pipeline.data.images import SUFFIXES
-from pipeline.data.manifest import ClassList, make_classes
+from pipeline.data import heic
+from pipeline.data.images import SUCH_AS, SUFFIXES, is_system_file
+from pipeline.datasets.folder.class_names import near
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.image_names import check_names, nfc
-from pipeline.datasets.reading.problems import Problems
-from pipeline.datasets.reading.text_files import read_lines
+
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+# What tools add to an image's name for its mask: x_mask.png, x_L.png, x-seg.png, mask_x.png.
+ADDED = re.compile(
+    r"^(?:masks?|labels?|gt|seg)[_-]|[_.-](?:masks?|labels?|l|gt|seg|segmentation|annotation)$",
+    re.IGNORECASE,
+)
+FEW = 500  # photographs; to compare each of many names with each of more takes hours
+UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # Label Studio puts it before the name of an uploaded file
 
 
-def read_classes_txt(path: Path) -> ClassList:
-    """Class names, one per line, background first.
+@dataclass(frozen=True)
+class Photographs:
+    """The photographs of a folder.
 
-    Raises:
-        UserError: the file is missing, or the names cannot be classes.
+    Attributes:
+        paths: file by id, in the order of the ids. An id is the file's stem; where several folders
+            have a stem, it is the folders and the stem, joined by two underscores.
+        named: id by file name and by stem; where several folders have a stem, each with as many
+            folders before it as tell them apart.
     """
-    if not path.exists():
-        raise UserError(f"{path} is not there: write one class name per line, background first")
-    lines = read_lines(path)
-    try:
-        return make_classes(lines)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+
+    paths: Mapping[str, Path]
+    named: Mapping[str, str]
+
+    def find(self, name: str) -> str | None:
+        """The id of a photograph by the name another file gives it; None if none or several fit.
+
+        Names may contain folders of another machine, another suffix, percent signs instead of
+        special characters, and what Label Studio adds to uploaded files.
+        """
+        for form in dict.fromkeys((nfc(name), nfc(unquote(name)))):
+            parts = re.split(r"[/\\]", form)
+            uploaded = UPLOAD.sub("", parts[-1])
+            found = self._find(parts) or self._find([*parts[:-1], uploaded])
+            if found:
+                return found
+        return None
+
+    def _find(self, parts: Sequence[str]) -> str | None:
+        """The one photograph that the longest end of a path fits."""
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            for key in (end, _without_suffix(end)):
+                if key in self.named:
+                    return self.named[key]
+        return None
+
+    def suggest(self, name: str, shown: str = "") -> str:
+        """A name that is unknown, as `shown`, with the nearest that is known if these are few."""
+        few = len(self.paths) <= FEW
+        return (shown or name) + (near(PurePosixPath(name).stem, tuple(self.paths)) if few else "")
 
 
-def find_images(folder: Path, problems: Problems, beside: str = "") -> dict[str, Path]:
-    """Images by file stem, in the stems' order; files that begin with a dot are ignored.
+def find_photographs(
+    roots: Sequence[Path], data_root: Path, findings: Findings, beside: str = ""
+) -> Photographs:
+    """The photographs in and below some folders; what systems leave there is passed over.
 
-    `beside` is the suffix of other files allowed in the folder. Problems: the folder is missing or
-    empty, something in it is not an image, two images have the same stem, or a name cannot be used
-    (`check_names`).
+    Args:
+        roots: the folders.
+        data_root: the user's folder, in which they lie.
+        findings: gets what is found.
+        beside: the suffix of other files allowed there.
+
+    Problems: a folder is empty or has something else in it, two images are called the same but for
+    the suffix, or a name cannot be used (`check_names`).
     """
-    found = [
-        path for path in list_folder(folder, problems) if path.suffix.lower() != (beside or None)
-    ]
-    problems.add(
-        f"{folder} must contain only images ({' '.join(SUFFIXES)}); convert these or move them out",
-        [path.name for path in found if path.suffix.lower() not in SUFFIXES],
-    )
-    by_stem = defaultdict(list)
-    for path in found:
-        if path.suffix.lower() in SUFFIXES:
-            by_stem[path.stem].append(path)
-    problems.add(
-        f"{folder} has images with the same name but for the suffix; rename",
-        [path.name for paths in by_stem.values() if len(paths) > 1 for path in paths],
-    )
-    check_names(by_stem, folder, problems)
-    if not by_stem and folder.is_dir():
-        problems.add(f"{folder} contains no images", ["put photographs there"])
-    return {stem: paths[0] for stem, paths in sorted(by_stem.items())}
-
-
-def find_masks(folder: Path, images: Mapping[str, Path], problems: Problems) -> dict[str, Path]:
-    """Masks by the stem of their image.
-
-    Problems: the folder is missing, or a file in it is not a PNG or has no image.
-    """
-    stems = {nfc(stem): stem for stem in images}
-    found = list_folder(folder, problems, ", or annotations as COCO JSON, LabelMe or CVAT files")
-    pngs = [path for path in found if path.suffix.lower() == ".png"]
-    problems.add(
-        f"{folder}: masks must be PNG files of class indices; convert these or move them out",
-        [path.name for path in found if path.suffix.lower() != ".png"],
-    )
-    if images:
-        problems.add(
-            f"{folder} has masks without an image in images/; move them out",
-            [path.name for path in pngs if nfc(path.stem) not in stems],
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    above: dict[Path, Path] = {}
+    for root in roots:
+        found = list(walk(root))
+        images = [path for path in found if path.suffix.lower() in SUFFIXES]
+        findings.add(
+            f"{root} has files that are not read as photographs; keep them elsewhere, or convert "
+            f"them ({SUCH_AS})",
+            [
+                f"{path.relative_to(root)}{_way_to_heic(path)}"
+                for path in found
+                if path.suffix.lower() not in (*SUFFIXES, beside or None)
+            ],
         )
-    return {stems[nfc(path.stem)]: path for path in pngs if nfc(path.stem) in stems}
+        above |= dict.fromkeys(images, root)
+        for path in images:
+            by_stem[path.stem].append(path)
+        if not images:
+            findings.add(f"{root} contains no images", ["put photographs there"])
+    paths: dict[str, Path] = {}
+    for stem, same in by_stem.items():
+        for path in same:
+            inner = path.relative_to(above[path]).with_suffix("")
+            key = stem if len(same) == 1 else "__".join(inner.parts)
+            if key in paths:
+                findings.add(
+                    f"{data_root} has images with the same name but for the suffix; keep one of "
+                    "each, or rename",
+                    [f"{other.relative_to(data_root)}" for other in (paths[key], path)],
+                )
+            paths[key] = path
+    check_names(paths, " and ".join(map(str, roots)), findings)
+    return Photographs(dict(sorted(paths.items())), _names(paths, by_stem, data_root))
 
 
-def list_folder(folder: Path, problems: Problems, instead: str = "") -> list[Path]:
-    """Files of a folder, sorted, without dotfiles; `instead` ends the message if it is missing."""
-    with problems.gathered():
-        try:
-            return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        except (FileNotFoundError, NotADirectoryError):
-            raise UserError(f"{folder} is not there: data_root must contain it{instead}") from None
-        except OSError as error:
-            raise UserError(f"{folder} cannot be read ({error.strerror})") from error
-    return []
+def find_masks(folder: Path, photographs: Photographs, findings: Findings) -> dict[str, Path]:
+    """Masks by the id of their photograph.
+
+    Problems: a file cannot be a mask or has no photograph, or a photograph has several.
+    """
+    found = list(walk(folder))
+    masks = [path for path in found if path.suffix.lower() in MASK_SUFFIXES]
+    findings.add(
+        f"{folder} has files that are no masks; masks are PNG, TIFF or BMP files, as JPEG and GIF "
+        "change pixels: export them again",
+        [path.relative_to(folder) for path in found if path.suffix.lower() not in MASK_SUFFIXES],
+    )
+    by_id: dict[str, list[Path]] = defaultdict(list)
+    unknown = []
+    for path in masks:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        inner, _, stem = name.rpartition("/")
+        forms = (stem, ADDED.sub("", stem))
+        ids = (photographs.find(f"{inner}/{form}") for form in forms)
+        key = next(filter(None, ids), None)
+        if key is None:
+            unknown.append(photographs.suggest(path.relative_to(folder).as_posix()))
+        else:
+            by_id[key].append(path)
+    if photographs.paths:
+        findings.add(
+            f"{folder} has masks whose image is not there; add the image, or give the mask its "
+            "image's name",
+            unknown,
+        )
+    findings.add(
+        f"{folder} has several masks of one image; keep one of each",
+        [path.relative_to(folder) for same in by_id.values() if len(same) > 1 for path in same],
+    )
+    return {key: same[0] for key, same in by_id.items()}
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """The files in and below a folder, by name; what systems and tools hide there is left out."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_system_file(name))
+        for name in sorted(files):
+            if not is_system_file(name):
+                yield Path(parent, name)
+
+
+def _way_to_heic(path: Path) -> str:
+    """What to install where a file is HEIC, which is read with a package of its own."""
+    return f" ({heic.INSTALL})" if path.suffix.lower() in heic.SUFFIXES else ""
+
+
+def _without_suffix(name: str) -> str:
+    """A name without the suffix of an image or of annotations, if it ends in one."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in (*SUFFIXES, ".json") else name
+
+
+def _names(
+    paths: Mapping[str, Path], by_stem: Mapping[str, Sequence[Path]], data_root: Path
+) -> dict[str, str]:
+    """The id that each name means; names that several photographs have mean none."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    for key, path in paths.items():
+        parts = [nfc(part) for part in path.relative_to(data_root).parts]
+        starts = range(len(parts)) if len(by_stem[path.stem]) > 1 else [-1]
+        for start in starts:
+            end = "/".join(parts[start:])
+            ids[end].add(key)
+            ids[end.rpartition(".")[0]].add(key)
+        ids[nfc(key)].add(key)
+        ids[re.sub(r"[^-\w.]", "", parts[-1].replace(" ", "_"))].add(key)  # as when uploaded
+    return {name: same.pop() for name, same in ids.items() if len(same) == 1}

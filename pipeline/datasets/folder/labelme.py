@@ -16,18 +16,19 @@ from pipeline.base.progress import track
 from pipeline.data.images import Bytes, read_file
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, ellipse, rectangle
 from pipeline.datasets.reading.coco_instances import check_size, finite
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.findings import Findings
+from pipeline.datasets.reading.odd_values import ODD, OddValueError, json_reason, reason, whole
 
 UNUSABLE = "LabelMe files cannot be used"
 
 
 def read_labelme(
-    paths: Sequence[Path], problems: Problems
+    paths: Sequence[Path], findings: Findings
 ) -> tuple[list[AnnotatedImage], list[str]]:
     """The annotated images, and all names used, in alphabetical order.
 
-    Polygons, circles and masks are outlines, rectangles are boxes, flags that are set are tags. A
-    JSON file belongs to the image of the same name.
+    Polygons, circles and masks are outlines, rectangles are boxes. Flags that are set are tags if
+    they are classes. A JSON file belongs to the image of the same name.
 
     Problems: a file is damaged, or has lines or points, which have no pixels.
     """
@@ -36,63 +37,65 @@ def read_labelme(
         try:
             found.append(_read(path))
         except UserError as error:
-            problems.say(UNUSABLE, error)
-    used = {name for image in found for name in image.tags}
-    used |= {item.name for image in found for item in image.objects}
-    return found, sorted(used)
+            findings.say(UNUSABLE, error)
+    return found, sorted({name for image in found for name in image.tags})
 
 
 def _read(path: Path) -> AnnotatedImage:
     """One file."""
     try:
         values = json.loads(read_file(path, "a LabelMe file"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not readable JSON ({json_reason(error)})") from None
+    try:
         if not isinstance(values, dict) or "shapes" not in values:
-            raise ValueError(_other(values))
-        width, height = int(values["imageWidth"]), int(values["imageHeight"])
+            raise OddValueError(_other(values))
+        width, height = whole(values["imageWidth"]), whole(values["imageHeight"])
         check_size(width, height)
-        image = AnnotatedImage(str(path), path.name, width, height)
+        image = AnnotatedImage(str(path), str(path), width, height)
         flags = values.get("flags") or {}
         if not isinstance(flags, dict) or not isinstance(values["shapes"], list):
-            raise TypeError("'flags' is not an object or 'shapes' is not a list")
-        image.tags.update(str(name) for name, is_set in flags.items() if is_set is True)
+            raise OddValueError("'flags' is not an object or 'shapes' is not a list")
+        image.flags.update(str(name) for name, is_set in flags.items() if is_set is True)
         for number, shape in enumerate(values["shapes"], start=1):
             try:
                 _add(shape, image)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise ValueError(f"shape {number}, {_reason(error)}") from None
-    except UserError:
-        raise
-    except RecursionError:
-        raise UserError(f"{path} is not readable JSON (nested too deep)") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is not readable JSON ({error})") from None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{path}: {_reason(error)}") from None
+            except ODD as error:
+                raise OddValueError(f"shape {number}, {reason(error)}") from None
+    except ODD as error:
+        raise UserError(f"{path}: {reason(error)}") from None
     return image
 
 
 def _add(shape: Any, image: AnnotatedImage) -> None:
     """Add one shape; versions before 4 have polygons only and no `shape_type`."""
     if not isinstance(shape, dict):
-        raise TypeError(f"{shape!r:.40} is not a shape")
+        raise OddValueError(f"{shape!r:.40} is not a shape")
     name, kind = str(shape["label"]).strip(), shape.get("shape_type") or "polygon"
-    points = [(finite(x), finite(y)) for x, y in shape["points"]]
+    pairs = shape["points"]
+    if not isinstance(pairs, list) or not all(isinstance(p, list) and len(p) == 2 for p in pairs):
+        raise OddValueError("points that are not pairs of numbers")
+    points = [(finite(x), finite(y)) for x, y in pairs]
     if kind == "polygon":
         image.add_polygon(name, [value for point in points for value in point])
     elif kind == "circle":
         if len(points) != 2:
-            raise ValueError("a circle that does not have two points")
+            raise OddValueError("a circle that does not have two points")
         centre, edge = points
         radius = math.dist(centre, edge)
         image.add_polygon(name, ellipse(*centre, radius, radius))
     elif kind == "rectangle":
+        if len(points) < 2:
+            raise OddValueError("a rectangle that does not have two points")
         xs, ys = zip(*points, strict=True)
         image.add_box(name, rectangle(min(xs), min(ys), max(xs), max(ys)))
     elif kind == "mask":
+        if not points:
+            raise OddValueError("a mask that does not have a corner")
         left, top = (round(value) for value in points[0])
         image.add_bitmap(name, _bitmap(shape["mask"]), left, top)
     else:
-        raise ValueError(f"a {kind} named {name!r:.40}: draw a polygon, or remove it")
+        raise OddValueError(f"a {kind} named {name!r:.40}: draw a polygon, or remove it")
 
 
 def _bitmap(text: str) -> Bytes:
@@ -102,12 +105,7 @@ def _bitmap(text: str) -> Bytes:
             check_size(*image.size)
             return (np.asarray(image.convert("L")) > 0).astype(np.uint8)
     except Exception:  # Pillow raises many kinds on damaged files
-        raise ValueError("a mask that is not a PNG in base64") from None
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong, in a few words."""
-    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise OddValueError("a mask that is not a PNG in base64") from None
 
 
 def _other(values: Any) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pipeline.base.errors import UserError
 from pipeline.data.manifest import ClassList, Row
-from pipeline.datasets.folder.annotations import Annotations, find_kinds, read_annotations
-from pipeline.datasets.folder.find_files import find_images
+from pipeline.datasets.folder.annotations import Annotations, read_annotations
+from pipeline.datasets.folder.find_files import find_photographs
+from pipeline.datasets.folder.layout import COCO, LABELME, find_layout
 from pipeline.datasets.folder.splits import read_splits
-from pipeline.datasets.folder.tags_csv import read_tags
+from pipeline.datasets.folder.tags_csv import Tags, read_tags
+from pipeline.datasets.reading.findings import Findings, name_some
 from pipeline.datasets.reading.manifest_rows import Entry, make_rows
-from pipeline.datasets.reading.problems import Problems, name_some
 from pipeline.settings.params import Params
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,11 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     Raises:
         DataError: something is missing or inconsistent; the message lists every kind of mistake.
     """
-    problems = Problems()
-    found = find(folder, data_root, params.download.folder.val_share, params.seed, problems)
-    classes = found.annotations.classes
-    rows = make_rows(found.entries, classes, folder, data_root, problems)
-    assert classes is not None
+    findings = Findings()
+    found = find(folder, data_root, params.download.folder.val_share, params.seed, findings)
+    known = found.annotations
+    rows = make_rows(found.entries, known.classes, folder, data_root, findings, known.reader)
+    assert known.classes is not None
     need_objects(rows, data_root)
     if found.left_out:
         log.warning(
@@ -66,26 +67,36 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
             len(found.left_out),
             name_some(found.left_out),
         )
-    return rows, classes
+    for (finding, fix), cases in findings.warnings.items():
+        log.warning("%s: %s. %s", finding, name_some(cases), fix)
+    for kind, count in findings.converted.items():
+        log.warning("%d %s", count, kind)
+    return rows, known.classes
 
 
-def find(folder: Path, data_root: Path, share: float, seed: int, problems: Problems) -> Found:
+def find(folder: Path, data_root: Path, share: float, seed: int, findings: Findings) -> Found:
     """Find the mask, the tags and the split of each photograph.
 
     Args:
-        folder: gets masks/ with the masks that are not class indices yet.
+        folder: gets masks/ with the masks that are painted.
         data_root: the user's folder.
-        share: of the masked images, for validation if there is no val.txt.
+        share: of the masked images, for validation if nothing says which are.
         seed: of the draw.
-        problems: gets what is wrong.
+        findings: gets what is found.
     """
-    kinds = find_kinds(data_root)
-    beside = ".json" if "LabelMe" in kinds else ""
-    images = find_images(data_root / "images", problems, beside)
-    known = read_annotations(data_root, kinds, images, folder, problems)
-    tags = {**known.tags, **read_tags(data_root / "tags.csv", images, known.classes, problems)}
+    layout = find_layout(data_root, findings)
+    beside = ".json" if layout.kinds.keys() & {LABELME, COCO} else ""
+    photographs = find_photographs(layout.images, data_root, findings, beside)
+    known = read_annotations(layout, photographs, folder, findings)
+    listed = read_tags(data_root / "tags.csv", photographs, known.labels, findings)
+    tags = _join(known.tags, listed)
+    findings.warn(
+        "Images without annotations are read as showing none of the classes",
+        [key for key, named in known.tags.items() if not named and key not in listed],
+        "If nobody has looked at them yet, list them in tags.csv with an empty cell.",
+    )
     masks = known.masks
-    train, val = read_splits(data_root / "splits", images, masks, share, seed, problems)
+    train, val = read_splits(layout, photographs, masks, known.parts, share, seed, findings)
     splits = {name: "strong" if name in masks else "weak" for name in train}
     splits |= dict.fromkeys(val, "val")
     entries = [
@@ -97,11 +108,21 @@ def find(folder: Path, data_root: Path, share: float, seed: int, problems: Probl
             tags.get(name, ()),
             known.sources.get(name, ""),
         )
-        for name, path in images.items()
+        for name, path in photographs.paths.items()
         if name in splits and (name in masks or name in tags)
     ]
     used = {entry.id for entry in entries}
-    return Found(known, entries, [name for name in images if name not in used])
+    return Found(known, entries, [name for name in photographs.paths if name not in used])
+
+
+def _join(drawn: Tags, listed: Tags) -> dict[str, tuple[int, ...]]:
+    """Tags of both sources; an empty cell in tags.csv says that nothing annotated means nothing."""
+    joined = {}
+    for key in drawn.keys() | listed.keys():
+        tags = {*(drawn.get(key) or ()), *(listed.get(key) or ())}
+        if tags or listed.get(key, ()) is not None:
+            joined[key] = tuple(sorted(tags))
+    return joined
 
 
 def need_objects(rows: Iterable[Row], data_root: Path) -> None:

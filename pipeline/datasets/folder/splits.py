@@ -1,38 +1,52 @@
-"""Which photographs are for training and which for validation: two lists, or a random draw."""
+"""Which photographs are for training and which for validation: lists, names of files, or a draw."""
 
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.reading.image_names import nfc
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.folder.find_files import Photographs
+from pipeline.datasets.folder.layout import LISTS, Layout, first, split_of_folders
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.text_files import read_ids
 
 
 def read_splits(
-    folder: Path,
-    images: Mapping[str, Path],
+    layout: Layout,
+    photographs: Photographs,
     masks: Container[str],
+    parts: Mapping[str, str],
     share: float,
     seed: int,
-    problems: Problems,
+    findings: Findings,
 ) -> tuple[list[str], list[str]]:
-    """Stems of the training and of the validation images.
+    """Ids of the training and of the validation images.
 
-    Problems: a list has unknown stems, the lists overlap, or a val image has no mask.
+    They are those of splits/train.txt and val.txt. Without these, they are what the names of files
+    of annotations (`parts`), or of the folders of photographs, say, if they name both; images for
+    testing are neither. Without such names, a share of the masked images is drawn.
+
+    Problems: a list has unknown names, the lists overlap, or a listed val image has no mask.
     """
-    train, val = (_read_list(folder / f"{name}.txt", images, problems) for name in ("train", "val"))
-    pool = list(images) if train is None else train
+    folder = first([layout.root / name for name in LISTS])
+    train, val = (
+        _read_list(folder / f"{name}.txt", photographs, findings) for name in ("train", "val")
+    )
+    if train is None and val is None:
+        named = _named_parts(layout, photographs, parts)
+        train = [key for key in photographs.paths if named.get(key, "train") == "train"]
+        if "val" in named.values():
+            return train, [key for key, part in named.items() if part == "val" and key in masks]
+    pool = list(photographs.paths) if train is None else train
     if val is None:
         val = draw_val([name for name in pool if name in masks], share, seed)
     else:
         in_train = set(train or ())
-        problems.add(
+        findings.add(
             f"{folder}: train.txt and val.txt share images; list each once",
             [name for name in val if name in in_train],
         )
-    problems.add(
+    findings.add(
         f"{folder / 'val.txt'} lists images without masks; add the masks or remove the "
         "images from the list",
         [n for n in val if n not in masks],
@@ -50,17 +64,29 @@ def draw_val(masked: Sequence[str], share: float, seed: int) -> list[str]:
     return [name for number, name in enumerate(sorted(masked)) if number in chosen]
 
 
-def _read_list(path: Path, images: Mapping[str, Path], problems: Problems) -> list[str] | None:
-    """The known stems of a list file; None if there is no file."""
+def _named_parts(
+    layout: Layout, photographs: Photographs, parts: Mapping[str, str]
+) -> dict[str, str]:
+    """The part of each photograph, by the name of its annotations or its folder."""
+    named = {}
+    for key, path in photographs.paths.items():
+        part = parts.get(key) or split_of_folders(path.parent, layout.root)
+        if part:
+            named[key] = part
+    return named
+
+
+def _read_list(path: Path, photographs: Photographs, findings: Findings) -> list[str] | None:
+    """The known ids of a list file; None if there is no file."""
     if not path.exists():
         return None
-    ids: list[str] = []
-    with problems.gathered():
-        ids = read_ids(path)
-    stems = {nfc(stem): stem for stem in images}
-    if images:
-        problems.add(
-            f"{path} lists images that are not in images/; correct or remove the names",
-            [name for name in ids if nfc(name) not in stems],
+    names: list[str] = []
+    with findings.gathered():
+        names = read_ids(path)
+    found = {name: photographs.find(name) for name in names}
+    if photographs.paths:
+        findings.add(
+            f"{path} lists images that are not there; correct or remove the names",
+            [photographs.suggest(name) for name, key in found.items() if key is None],
         )
-    return [stems[nfc(name)] for name in ids if nfc(name) in stems]
+    return list(dict.fromkeys(key for key in found.values() if key is not None))

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +13,12 @@ from pycocotools import mask as rle
 from pipeline.base.errors import UserError
 from pipeline.data.images import MOST_PIXELS, Bytes
 from pipeline.data.manifest import IGNORE
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.image_names import is_plain_name
 from pipeline.datasets.reading.json_stream import stream_arrays
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.odd_values import ODD, OddValueError, reason, whole
+
+Key = int | str  # an id
 
 
 class CocoImage(NamedTuple):
@@ -43,15 +46,17 @@ class Instance(NamedTuple):
 class CocoIndex:
     """Images by id, and category names by id in the order of the ids.
 
-    `damaged`: some could not be read, and problems were added.
+    `groups` are names that other categories have as their supercategory. `damaged`: some entries
+    could not be read, and problems were added.
     """
 
-    images: dict[int, CocoImage]
-    categories: dict[int, str]
+    images: dict[Key, CocoImage]
+    categories: dict[Key, str]
+    groups: frozenset[str] = frozenset()
     damaged: bool = False
 
 
-def read_index(path: Path, problems: Problems, folders: bool = False) -> CocoIndex:
+def read_index(path: Path, findings: Findings, folders: bool = False) -> CocoIndex:
     """Images and categories of an instances file.
 
     `folders`: file names may contain folders, which are dropped. Problems: an entry lacks a key or
@@ -60,28 +65,47 @@ def read_index(path: Path, problems: Problems, folders: bool = False) -> CocoInd
     Raises:
         UserError: the file is missing, damaged, or not an instances file.
     """
-    images: dict[int, CocoImage] = {}
-    categories: dict[int, str] = {}
+    images: dict[Key, CocoImage] = {}
+    categories: dict[Key, str] = {}
+    groups: set[str] = set()
     damaged = False
     for key, item in stream_arrays(path):
         try:
             if key == "images":
-                number = int(item["id"])
+                number = as_key(item["id"])
                 _refuse_double(number, images)
                 images[number] = _image(item, folders)
             elif key == "categories":
-                number = int(item["id"])
+                number = as_key(item["id"])
                 _refuse_double(number, categories)
-                categories[number] = str(item["name"])
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            problems.add(f"{path}: invalid entries in {key!r}", [describe(item, error)])
+                categories[number] = str(item["name"]).strip()
+                groups |= {str(item.get("supercategory"))} - {categories[number]}
+        except ODD as error:
+            findings.add(f"{path}: invalid entries in {key!r}", [describe(item, error)])
             damaged = True
     if not damaged and not (images and categories):
         raise UserError(f"{path} has no images or no categories: it is not a COCO instances file")
-    return CocoIndex(images, dict(sorted(categories.items())), damaged)
+    categories = {key: categories[key] for key in in_order(categories)}
+    return CocoIndex(images, categories, frozenset(groups), damaged)
 
 
-def read_instances(path: Path, index: CocoIndex, problems: Problems) -> dict[int, list[Instance]]:
+def in_order(keys: Iterable[Key]) -> list[Key]:
+    """Ids by size, those of text behind the numbers."""
+    return sorted(keys, key=lambda key: (isinstance(key, str), key))
+
+
+def as_key(value: Any) -> Key:
+    """An id: whole numbers as such, also where a tool writes them as text; else the text.
+
+    Raises:
+        OddValueError: it is neither a whole number nor a text.
+    """
+    if isinstance(value, str):
+        return int(value) if re.fullmatch("[0-9]{1,18}", value) else value
+    return whole(value)
+
+
+def read_instances(path: Path, index: CocoIndex, findings: Findings) -> dict[Key, list[Instance]]:
     """Annotations by image id, as run lengths: some 300 bytes an object.
 
     Category ids have gaps; the class of a category is its rank among the ids plus one. Problems: an
@@ -91,7 +115,7 @@ def read_instances(path: Path, index: CocoIndex, problems: Problems) -> dict[int
         UserError: the file is missing or not JSON.
     """
     labels = {category: rank for rank, category in enumerate(index.categories, start=1)}
-    found: dict[int, list[Instance]] = {}
+    found: dict[Key, list[Instance]] = {}
     for key, item in stream_arrays(path):
         if key != "annotations":
             continue
@@ -101,11 +125,11 @@ def read_instances(path: Path, index: CocoIndex, problems: Problems) -> dict[int
             if image is None or label is None:
                 if index.damaged:
                     continue
-                raise ValueError(f"its {'category' if image else 'image'} is not in the file")
+                raise OddValueError(f"its {'category' if image else 'image'} is not in the file")
             runs = encode(item["segmentation"], image.height, image.width)
             instance = Instance(label, finite(item["area"]), bool(item["iscrowd"]), runs)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            problems.add(f"{path}: invalid annotations", [describe(item, error)])
+        except ODD as error:
+            findings.add(f"{path}: invalid annotations", [describe(item, error)])
             continue
         if runs:
             found.setdefault(item["image_id"], []).append(instance)
@@ -121,22 +145,24 @@ def encode(segmentation: Any, height: int, width: int) -> bytes:
         The run lengths; empty if no polygon has three corners.
 
     Raises:
-        ValueError: run lengths of another size, or corners that are not points near the image.
+        OddValueError: run lengths of another size, or corners that are not points near the image.
         KeyError, TypeError: parts are missing or of another type.
     """
     if isinstance(segmentation, dict):
         if list(segmentation["size"]) != [height, width]:
-            raise ValueError(f"run lengths of size {segmentation['size']}, not {[height, width]}")
+            raise OddValueError(
+                f"run lengths of size {segmentation['size']}, not {[height, width]}"
+            )
         counts = segmentation["counts"]
         counts = unpack_counts(counts) if isinstance(counts, str) else list(counts)
         if not all(type(count) is int and count >= 0 for count in counts):
-            raise ValueError("run lengths that are not counts")
+            raise OddValueError("run lengths that are not counts")
         if sum(counts) != height * width:
-            raise ValueError(f"run lengths of {sum(counts)} pixels, not {height * width}")
+            raise OddValueError(f"run lengths of {sum(counts)} pixels, not {height * width}")
         plain = {"size": [height, width], "counts": counts}
         return bytes(rle.frPyObjects(plain, height, width)["counts"])
     if not isinstance(segmentation, list):
-        raise TypeError("a segmentation must be a list of polygons or run lengths")
+        raise OddValueError("a segmentation must be a list of polygons or run lengths")
     # pycocotools takes four numbers for a box, so anything but polygons must not reach it.
     polygons = [_corners(corners, height, width) for corners in segmentation if len(corners) >= 6]
     if not polygons:
@@ -153,14 +179,14 @@ def unpack_counts(text: str) -> list[int]:
     [0, 4]
 
     Raises:
-        ValueError: the text is not such a text.
+        OddValueError: the text is not such a text.
     """
     counts: list[int] = []
     value = shift = 0
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64:
-            raise ValueError(f"run lengths contain the character {character!r}")
+            raise OddValueError(f"run lengths contain the character {character!r}")
         value |= (bits & 31) << shift
         shift += 5
         if not bits & 32:
@@ -168,17 +194,17 @@ def unpack_counts(text: str) -> list[int]:
             counts.append(value + (counts[-2] if len(counts) > 2 else 0))
             value = shift = 0
     if shift:
-        raise ValueError("run lengths end too soon")
+        raise OddValueError("run lengths end too soon")
     return counts
 
 
 def _image(item: Any, folders: bool) -> CocoImage:
     """One entry of `images`, with a file name that stays in its folder and a possible size."""
-    name, width, height = item["file_name"], int(item["width"]), int(item["height"])
+    name, width, height = item["file_name"], whole(item["width"]), whole(item["height"])
     if folders and isinstance(name, str):
         name = base_name(name)
     if not isinstance(name, str) or not is_plain_name(name):
-        raise ValueError(f"file_name {name!r} is not a plain file name")
+        raise OddValueError(f"file_name {name!r} is not a plain file name")
     check_size(width, height)
     return CocoImage(name, width, height)
 
@@ -191,38 +217,37 @@ def base_name(name: str) -> str:
 def check_size(width: int, height: int) -> None:
     """Refuse impossible image sizes."""
     if min(width, height) < 1 or width * height > MOST_PIXELS:
-        raise ValueError(f"{width}x{height} pixels")
+        raise OddValueError(f"{width}x{height} pixels")
 
 
 def _corners(corners: list[Any], height: int, width: int) -> list[float]:
     """One polygon as x, y, x, y, ..., none of them more than an image's side outside the image."""
     if len(corners) % 2:
-        raise ValueError("a polygon with an odd number of coordinates")
+        raise OddValueError("a polygon with an odd number of coordinates")
     numbers = [finite(corner) for corner in corners]
     for values, side in ((numbers[::2], width), (numbers[1::2], height)):
         if min(values) < -side or max(values) > 2 * side:
-            raise ValueError(f"a polygon far outside its image of {width}x{height} pixels")
+            raise OddValueError(f"a polygon far outside its image of {width}x{height} pixels")
     return numbers
 
 
 def finite(value: Any) -> float:
     """A finite number as float."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r:.40} is not a number")
+        raise OddValueError(f"{value!r:.40} is not a number")
     return float(value)
 
 
-def _refuse_double(number: int, known: dict[int, Any]) -> None:
+def _refuse_double(number: Key, known: dict[Key, Any]) -> None:
     """Refuse a second entry with the same id."""
     if number in known:
-        raise ValueError("its id is used twice")
+        raise OddValueError("its id is used twice")
 
 
 def describe(item: Any, error: Exception) -> str:
     """An entry by its id, and what is wrong with it."""
     number = item.get("id", "without id") if isinstance(item, dict) else item
-    reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-    return f"{number!r:.40} ({reason})"
+    return f"{number!r:.40} ({reason(error)})"
 
 
 def rasterise(instances: Sequence[Instance], height: int, width: int) -> Bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.base.atomic import whole_folder
 from pipeline.base.errors import UserError
 from pipeline.data.manifest import SPLITS, ClassList, Manifest, Row, write_manifest
-from pipeline.datasets.reading.problems import DataError
+from pipeline.datasets.reading.findings import DataError
 from pipeline.settings.params import Params
 from pipeline.settings.paths import OUTPUTS, resolve_user_path
 from pipeline.settings.registry import DATASETS

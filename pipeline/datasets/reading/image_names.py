@@ -5,33 +5,33 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.data.manifest import is_unprinted
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.findings import Findings
 
 # File systems allow 255 bytes. Stages write `<id>.png`, and temporarily `.<id>.png.part`.
 NAME_BYTES = 240
 
 
-def check_names(names: Iterable[str], place: object, problems: Problems) -> None:
+def check_names(names: Iterable[str], place: object, findings: Findings) -> None:
     """Find ids that cannot be file names or lines of a list.
 
     Args:
         names: ids of images.
         place: the folder or file they come from, for the messages.
-        problems: gets what is found.
+        findings: gets what is found.
     """
     counts = Counter(iter(names))
     names = list(counts)
-    problems.add(f"{place} has names twice", [name for name in names if counts[name] > 1])
-    problems.add(
+    findings.add(f"{place} has names twice", [name for name in names if counts[name] > 1])
+    findings.add(
         f"{place} has names that contain a path",
         [ascii(name) for name in names if not is_plain_name(name)],
     )
-    problems.add(
+    findings.add(
         f"{place} has names with a line end or another control character, or that are not UTF-8; "
         "rename",
         [ascii(name) for name in names if any(map(is_unprinted, name)) and is_plain_name(name)],
     )
-    problems.add(
+    findings.add(
         f"{place} has names that begin or end with a space, which lists cannot hold; rename",
         [
             ascii(name)
@@ -39,7 +39,7 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
             if name != name.strip() and not any(map(is_unprinted, name))
         ],
     )
-    problems.add(
+    findings.add(
         f"{place} has names longer than {NAME_BYTES} bytes, too long for the suffixes that "
         "stages add; rename",
         [
@@ -48,7 +48,7 @@ def check_names(names: Iterable[str], place: object, problems: Problems) -> None
             if len(name.encode(errors="surrogatepass")) > NAME_BYTES
         ],
     )
-    problems.add(
+    findings.add(
         f"{place} has names that differ only in case or in their Unicode form, which some file "
         "systems treat as the same; rename",
         [ascii(name) for name in clashing_names(names)],

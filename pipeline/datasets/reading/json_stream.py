@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipeline.base.errors import UserError
+from pipeline.datasets.reading.odd_values import OddValueError, json_reason
 
 CHUNK = 1 << 20  # characters
 LONGEST = 1 << 24  # characters of one element; beyond, the file counts as damaged
@@ -26,16 +27,14 @@ def stream_arrays(path: Path) -> Iterator[tuple[str, Any]]:
         UserError: the file is missing or is not such JSON.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             yield from _object_items(_Reader(file))
     except FileNotFoundError:
         raise UserError(f"{path} is not there") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
-    except RecursionError:
-        raise UserError(f"{path} is not readable JSON (nested too deep)") from None
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are among them
-        raise UserError(f"{path} is not readable JSON ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not readable JSON ({json_reason(error)})") from error
 
 
 class _Reader:
@@ -63,8 +62,10 @@ class _Reader:
     def take(self, expected: str) -> str:
         """Take one of the expected characters."""
         found = self.peek()
-        if not found or found not in expected:
-            raise ValueError(f"expected one of {expected!r}, found {found!r}")
+        if not found:
+            raise OddValueError("it is cut off")
+        if found not in expected:
+            raise OddValueError(f"it has {found} where {' or '.join(expected)} should be")
         self.at += 1
         return found
 
@@ -91,7 +92,7 @@ def _object_items(reader: _Reader) -> Iterator[tuple[str, Any]]:
     for _ in _items_until(reader, "}"):
         key = reader.value()
         if not isinstance(key, str):
-            raise ValueError(f"expected a key, found {key!r:.40}")
+            raise OddValueError(f"it has {key!r:.40} where a key should be")
         reader.take(":")
         if reader.peek() != "[":
             reader.value()

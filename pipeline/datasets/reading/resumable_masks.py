@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.base.atomic import whole_file
 from pipeline.data.images import Bytes, read_mask, write_mask
 from pipeline.data.manifest import ClassList
-from pipeline.datasets.reading.problems import DataError
+from pipeline.datasets.reading.findings import DataError
 from pipeline.runs.work_folder import close_work, open_work
 from pipeline.runs.work_key import Key, made_from
 from pipeline.settings.paths import CHECKPOINTS

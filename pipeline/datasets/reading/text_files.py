@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.base.errors import UserError
-from pipeline.datasets.reading.problems import name_some
+from pipeline.datasets.reading.findings import name_some
 
 
 def read_lines(path: Path) -> list[str]:

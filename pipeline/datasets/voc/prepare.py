@@ -15,9 +15,9 @@ from pipeline.base.progress import track
 from pipeline.data.images import Bytes
 from pipeline.data.manifest import ClassList, Row, make_classes
 from pipeline.datasets.reading.archives import Archive, obtain
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.image_names import check_names
 from pipeline.datasets.reading.manifest_rows import MASKS, Entry, make_rows
-from pipeline.datasets.reading.problems import Problems
 from pipeline.datasets.reading.resumable_masks import ResumableMasks, resumable_masks
 from pipeline.datasets.reading.text_files import read_ids
 from pipeline.datasets.voc.crash_guard import CrashError, crash_guard
@@ -70,20 +70,20 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     if not devkit.exists():
         obtain(VOC, devkit, data_root, _is_needed_of_voc)
     classes = make_classes(CLASS_NAMES)
-    problems = Problems()
-    lists = read_lists(devkit, data_root, problems)
+    findings = Findings()
+    lists = read_lists(devkit, data_root, findings)
     official = devkit / "SegmentationClass"
-    with _weak_masks(lists["weak"], devkit, folder, data_root, classes, problems) as masks:
+    with _weak_masks(lists["weak"], devkit, folder, data_root, classes, findings) as masks:
         masks |= {name: official / f"{name}.png" for name in lists["strong"] + lists["val"]}
         entries = [
             Entry(name, devkit / "JPEGImages" / f"{name}.jpg", masks.get(name), split)
             for split, names in lists.items()
             for name in names
         ]
-        return make_rows(entries, classes, folder, data_root, problems), classes
+        return make_rows(entries, classes, folder, data_root, findings), classes
 
 
-def read_lists(devkit: Path, data_root: Path, problems: Problems) -> dict[str, list[str]]:
+def read_lists(devkit: Path, data_root: Path, findings: Findings) -> dict[str, list[str]]:
     """Image ids of the splits strong, weak, val and, with a test.txt, test.
 
     Problems: lists overlap, or the counts are not those of `FULL`.
@@ -99,15 +99,15 @@ def read_lists(devkit: Path, data_root: Path, problems: Problems) -> dict[str, l
         sbd = find_sbd(data_root)
         trainaug = {*train, *read_ids(sbd / "train.txt"), *read_ids(sbd / "val.txt")} - set(val)
     test = read_ids(folder / "test.txt") if (folder / "test.txt").exists() else []
-    check_names([*dict.fromkeys([*train, *sorted(trainaug), *val, *test])], folder, problems)
-    problems.refuse(folder)  # nothing is read or written under such names
+    check_names([*dict.fromkeys([*train, *sorted(trainaug), *val, *test])], folder, findings)
+    findings.refuse(folder)  # nothing is read or written under such names
     for first, left, second, right in (
         ("train.txt and trainaug.txt", {*train, *trainaug}, "val.txt", {*val}),
         ("the other lists", {*train, *trainaug, *val}, "test.txt", {*test}),
     ):
         # Scores on training images are meaningless.
-        problems.add(f"{folder}: {second} shares images with {first}", sorted(left & right))
-    with problems.gathered():
+        findings.add(f"{folder}: {second} shares images with {first}", sorted(left & right))
+    with findings.gathered():
         _check_counts({"train": len(train), "trainaug": len(trainaug), "val": len(val)}, folder)
     return {"strong": train, "weak": sorted(trainaug - {*train}), "val": val, "test": test}
 
@@ -162,7 +162,7 @@ def _weak_masks(
     folder: Path,
     data_root: Path,
     classes: ClassList,
-    problems: Problems,
+    findings: Findings,
 ) -> Iterator[dict[str, Path]]:
     """Yield the paths of the weak images' masks, after making those that come from SBD.
 
@@ -176,11 +176,11 @@ def _weak_masks(
     files = {name: sbd / "cls" / f"{name}.mat" for name in ids}
     there = filter(Path.is_file, files.values())
     with resumable_masks(folder, classes, there, "scipy") as masks:
-        done = _convert(files, masks, problems)
+        done = _convert(files, masks, findings)
         yield {name: folder / "masks" / f"{name}.png" for name in done}
 
 
-def _convert(files: dict[str, Path], masks: ResumableMasks, problems: Problems) -> list[str]:
+def _convert(files: dict[str, Path], masks: ResumableMasks, findings: Findings) -> list[str]:
     """Make masks from SBD's files; returns the ids of those that could be read."""
     done = []
     with crash_guard(read_sbd_mask) as read:
@@ -188,7 +188,7 @@ def _convert(files: dict[str, Path], masks: ResumableMasks, problems: Problems) 
             try:
                 masks.make(name, partial(_read_or_refuse, read, file))
             except UserError as error:
-                problems.say(MASKS, error)
+                findings.say(MASKS, error)
             else:
                 done.append(name)
     return done

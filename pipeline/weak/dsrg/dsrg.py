@@ -18,7 +18,7 @@ from pipeline.devices.device import pick_device, seed_everything
 from pipeline.devices.distributed import shared_folder, world
 from pipeline.engine.forward import Forward, prepare, share_of
 from pipeline.engine.learner import Learner
-from pipeline.engine.log import Log, Rows, write_history
+from pipeline.engine.log import Log, mean_of_last, write_history
 from pipeline.engine.loop import Task, fit
 from pipeline.engine.optim import caffe_optimiser, caffe_schedule
 from pipeline.networks.grid import Geometry, downsample
@@ -60,12 +60,6 @@ def train_dsrg(
             write_history(part / "history.csv", learner.log.rows)
     saved.clear()
     return mean_of_last(learner.log.rows, 10)
-
-
-def mean_of_last(rows: Rows, share: int) -> dict[str, float]:
-    """The mean of each named value over the last rows, one in `share` of all."""
-    last = rows[-max(1, len(rows) // share) :]
-    return {key: float(np.mean([row[key] for row in last])) for key in rows[0] if key != "step"}
 
 
 def fit_dsrg(

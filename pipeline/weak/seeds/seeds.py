@@ -18,7 +18,7 @@ from pipeline.devices.device import pick_device, seed_everything
 from pipeline.devices.distributed import total_array, world
 from pipeline.engine.forward import prepare, share_of
 from pipeline.engine.learner import Learner
-from pipeline.engine.log import Log, Rows, write_history
+from pipeline.engine.log import Log, Rows, mean_of_last, write_history
 from pipeline.engine.loop import Task, fit
 from pipeline.engine.optim import caffe_optimiser, caffe_schedule
 from pipeline.networks.backbone import build_backbone
@@ -59,11 +59,8 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
             store_network(network, part / CLASSIFIER)
             write_history(part / "history.csv", rows)
             np.save(part / "seeds.npy", seeds_Nhw)
-    last = rows[-max(1, len(rows) // 5) :]
-    return {
-        "seeded": 100.0 * float((seeds_Nhw != UNSEEDED).mean()),
-        "tag_accuracy": float(np.mean([row["tag_accuracy"] for row in last])),
-    }
+    seeded = 100.0 * float((seeds_Nhw != UNSEEDED).mean())
+    return {"seeded": seeded, "tag_accuracy": mean_of_last(rows, 5)["tag_accuracy"]}
 
 
 def train_classifier(params: Params, manifest: Manifest, key: Key) -> tuple[CamNet, Rows]:

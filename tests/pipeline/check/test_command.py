@@ -1,5 +1,6 @@
 """`python -m stages.check`: what it prints, the page it leaves, its exit code, what it loads."""
 
+import json
 import os
 import re
 import shlex
@@ -17,7 +18,7 @@ from pipeline.check.summary import next_command
 from pipeline.check.survey import Survey
 from pipeline.data.manifest import Row
 from stages import check
-from tests.bad_input.spoiling import added, cut, every, renamed
+from tests.bad_input.spoiling import added, cut, every, renamed, turned
 from tests.exports import make_labelme
 from tests.settings import ROOT
 from tests.trees import make_folder
@@ -49,6 +50,25 @@ class Tags(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_the_same_for_programs(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    make_folder(root)
+    every(turned("images/scene 4.jpg", 6), cut("images/scene 5.jpg", 0.5))(root)
+    code, said = run(root, "--out", tmp_path / "out", "--json")
+    found = json.loads(said)
+    assert code == 1
+    assert not found["usable"]
+    assert (found["counts"]["images"], found["counts"]["tags only"]) == (14, 7)
+    assert found["classes"][1]["name"] == "boat"
+    assert found["conversions"] == {"turned by EXIF": 1}
+    assert found["warnings"][0].keys() == {"finding", "fix"}
+    ((problem, cases),) = found["problems"].items()
+    assert problem == "images cannot be used"
+    assert "scene 5.jpg" in cases[0]
+    page = Path(found["page"]).read_text("utf-8")
+    assert "1 turned by EXIF" in page
 
 
 def test_a_good_folder(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from PIL import Image, ImageOps
 from pipeline.base.errors import UserError
 from pipeline.data.images import (
     BORDER_COLOUR,
+    SUCH_AS,
+    SUFFIXES,
     Bytes,
     check_image,
     colour_mask,
@@ -55,12 +57,40 @@ def test_unreadable_files(tmp_path: Path, data: bytes | None) -> None:
         read_mask(path)
 
 
+def test_every_suffix_that_pillow_reads() -> None:
+    """But for stubs and what needs another program."""
+    Image.init()
+    others = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "EPS", "PDF", "HEIF"}
+    kinds = Image.registered_extensions()
+    read = {suffix for suffix, kind in kinds.items() if kind in Image.OPEN and kind not in others}
+    assert read <= set(SUFFIXES)
+    assert {kinds[suffix] for suffix in SUFFIXES} - {"MPO", "HEIF"} <= set(Image.OPEN) - others
+    assert set(SUCH_AS.split()[2:]) <= set(SUFFIXES)
+
+
 def test_truncated_photograph(tmp_path: Path) -> None:
     noise: Bytes = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:2000])
     with pytest.raises(UserError, match=r"b\.jpg cannot be read as an image"):
         read_image(tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(TypeError("Missing dimensions"), "it is damaged"), (MemoryError(), "not enough memory")],
+)
+def test_no_error_of_python_is_shown(
+    error: Exception, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (5, 4)).save(tmp_path / "a.png")
+
+    def failing(image: Image.Image, in_place: bool = False) -> None:
+        raise error
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", failing)
+    with pytest.raises(UserError, match=rf"a\.png cannot be read as an image \({words}\)"):
+        read_image(tmp_path / "a.png")
 
 
 def test_mask_round_trip(tmp_path: Path) -> None:
@@ -118,7 +148,8 @@ def test_tags() -> None:
 
 def checked(path: Path) -> tuple[tuple[int, int], tuple[str, ...]]:
     """What the check says of a file."""
-    return check_image(path, path.read_bytes())
+    size, care, _ = check_image(path, path.read_bytes())
+    return size, care
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=str)

@@ -14,8 +14,10 @@ from pipeline.data.manifest import (
     make_classes,
     read_classes,
     read_manifest,
+    read_white,
     voc_palette,
     write_manifest,
+    write_white,
 )
 
 CLASSES = make_classes(["background", "cat, or lion", "Hündin", 'the "dog"'])
@@ -170,3 +172,14 @@ def test_care_is_not_written(tmp_path: Path) -> None:
     write_manifest(tmp_path, [replace(ROWS[0], care=("turned by EXIF",))], CLASSES)
     (row,) = read_manifest(tmp_path, tmp_path).rows
     assert (row, row.care, row.size) == (ROWS[0], (), (10, 6))
+
+
+def test_the_white_of_sixteen_bits(tmp_path: Path) -> None:
+    assert read_white(tmp_path) is None
+    write_white(tmp_path, 4095)
+    assert (tmp_path / "white.txt").read_bytes() == b"4095\n"
+    assert read_white(tmp_path) == 4095
+    for damaged in ("", "white", "0", "65536"):
+        (tmp_path / "white.txt").write_text(damaged, "utf-8")
+        with pytest.raises(UserError, match=r"white\.txt is damaged .* write it again"):
+            read_white(tmp_path)

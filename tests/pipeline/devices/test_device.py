@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-from pipeline.devices.device import pick_device, rng, seed_everything
+from pipeline.devices.device import pick_device, rng, seed_everything, use_tf32
 
 
 def draw() -> tuple[float, float, float]:
@@ -34,3 +34,10 @@ def test_keys_of_other_length_share_nothing() -> None:
 
 def test_device_is_there() -> None:
     assert torch.zeros(1, device=pick_device()).item() == 0
+
+
+def test_what_was_said_of_tf32_can_be_asked() -> None:
+    """torch.export asks, in the same process after a stage perhaps."""
+    for allowed in (True, False):
+        use_tf32(allowed)
+        assert torch.backends.cudnn.allow_tf32 == torch.backends.cuda.matmul.allow_tf32 == allowed

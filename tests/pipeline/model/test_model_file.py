@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from pipeline.base.errors import UserError
+from pipeline.model.export import onnx_properties
 from pipeline.model.model_card import card
 from pipeline.model.model_file import (
     KEY,
@@ -37,6 +38,17 @@ def test_what_goes_in_comes_out_without_the_weak_branch(tmp_path: Path) -> None:
 def test_the_same_content_is_the_same_bytes(tmp_path: Path) -> None:
     first, second = (write_small(tmp_path / name).read_bytes() for name in "ab")
     assert first == second
+
+
+def test_the_white_of_sixteen_bits_is_there_only_if_known(tmp_path: Path) -> None:
+    assert "white" not in small_info().model_dump_json()
+    path = tmp_path / "model.safetensors"
+    info = small_info(white=4095)
+    write_model(path, info, inference_tensors(small_network().state_dict()))
+    assert read_info(path) == info
+    assert "scaled so that 4095 became 255" in card(info, path.name, {})
+    assert onnx_properties(info.model_dump_json())["white"] == "4095"
+    assert "white" not in onnx_properties(small_info().model_dump_json())
 
 
 def test_reading_leaves_random_numbers_alone(tmp_path: Path) -> None:

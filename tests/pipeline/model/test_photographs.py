@@ -1,11 +1,13 @@
 """Which images are meant, and that no two outputs have one name."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.base.errors import UserError
+from pipeline.data import heic, images
 from pipeline.model.photographs import find_photographs, make_out
 
 OUT = Path("out")
@@ -21,12 +23,12 @@ def tree(workspace: Path) -> Path:
 
 
 def names(*sources: str) -> list[str]:
-    return [photograph.name for photograph in find_photographs(sources, OUT)]
+    return [photograph.name for photograph in find_photographs(sources, OUT).photographs]
 
 
 def test_folders_are_searched_to_the_bottom(tree: Path) -> None:
     assert names("a") == ["1", "2", "b/1"]
-    assert find_photographs(["a"], OUT)[0].path == Path("a/1.jpg")
+    assert find_photographs(["a"], OUT).photographs[0].path == Path("a/1.jpg")
 
 
 def test_outputs_are_no_inputs(tree: Path) -> None:
@@ -55,10 +57,16 @@ def test_a_named_file_needs_no_suffix(tree: Path) -> None:
     assert names("a/notes.txt") == ["notes"]
 
 
+def pipe(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), "utf-8"))
+
+
 def test_a_list_on_standard_input(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("a/1.jpg\n\nc/1.jpg\r\n"))
-    assert names("-") == ["a/1", "c/1"]
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    odd = os.fsdecode(b"c/\xe9.jpg")
+    Path(odd).touch()
+    pipe(monkeypatch, b"a/1.jpg\n\nc/1.jpg\r\nc/\xe9.jpg\n")
+    assert names("-") == ["a/1", "c/1", odd[:-4]]
+    pipe(monkeypatch, b"")
     with pytest.raises(UserError, match="which is empty"):
         names("-")
 
@@ -68,13 +76,75 @@ def test_a_list_on_standard_input(tree: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         ("none", "none is not there"),
         ("none/*.jpg", "matches no file"),
-        ("out", "out holds no images"),
+        ("n" * 5000, "nn is not there"),
+        ("", "an empty name is not there"),
+        ("out", r"out holds no images \(such as .jpg .png .tif .webp\); give another folder$"),
     ],
 )
 def test_nothing_to_predict(tree: Path, source: str, message: str) -> None:
     (tree / "out/9.jpg").unlink()
     with pytest.raises(UserError, match=message):
         names(source)
+
+
+def told(*sources: str) -> str:
+    return str(find_photographs(sources, OUT).passed_over)
+
+
+def put(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+def test_every_kind_that_is_read_is_found(workspace: Path) -> None:
+    put(*(f"in/{number}{suffix}" for number, suffix in enumerate(images.SUFFIXES)))
+    assert len(names("in")) == len(images.SUFFIXES) > 50
+    assert told("in") == ""
+
+
+def test_what_is_passed_over_is_told(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("in/a.jpg", "in/clip.mov", "in/deep/notes.txt", "in/deep/b.cr2", "in/c.xml")
+    assert told("in") == (
+        "passed over: 4 files that cannot be read as images (c.xml, clip.mov, b.cr2, …)"
+    )
+    assert told("in", "./in") == told("in")
+    Path("in/link").symlink_to("deep")
+    assert "; 1 link to folders (link)" in told("in")
+    walk = os.walk
+    monkeypatch.setattr(
+        "os.walk", lambda top, onerror: onerror(OSError(13, "no", "in/x")) or walk(top)
+    )
+    assert told("in").endswith("; 1 folder that cannot be opened (x)")
+
+
+def test_files_of_systems_are_not_worth_a_word(workspace: Path) -> None:
+    put("in/a.jpg", "in/.DS_Store", "in/Thumbs.db", "in/desktop.ini", "in/__MACOSX/._a.jpg")
+    assert names("in") == names("in/*") == ["a"]
+    assert told("in") == ""
+
+
+def test_heic_without_its_package_says_what_to_install(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.model.photographs.SUFFIXES", (".jpg",))
+    put("in/a.HEIC", "in/b.heif")
+    with pytest.raises(UserError, match="in holds no images") as error:
+        names("in")
+    word = f"passed over: 2 HEIC photographs (a.HEIC, b.heif): {heic.INSTALL}"
+    assert str(error.value).endswith(word)
+    put("in/c.jpg")
+    assert told("in") == word
+
+
+def test_masks_beside_images_are_no_photographs(workspace: Path) -> None:
+    put("in/images/a.png", "in/masks/a.png", "in/labelme/a.png", "in/x/masks/b.png")
+    put("voc/JPEGImages/a.png", "voc/SegmentationClass/a.png")
+    assert names("in") == ["images/a", "x/masks/b"]
+    assert told("in", "voc") == (
+        "passed over: 3 folders of masks beside images (labelme, masks, SegmentationClass)"
+    )
+    assert names("in/masks") == ["a"]
 
 
 def test_out_is_tried_first(tree: Path) -> None:

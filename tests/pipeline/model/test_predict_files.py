@@ -17,6 +17,7 @@ from pipeline.model.photographs import Photograph, find_photographs
 from pipeline.model.predict import Model, load_model
 from pipeline.model.predict_files import PredictionLog, ahead, predict_files
 from tests.models import write_small
+from tests.sixteen import png16
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def noise(width: int, height: int) -> Image.Image:
 def predict(model: Model, *sources: str, **options: object) -> PredictionLog:
     out = Path("out")
     found = find_photographs(sources, out)
-    return predict_files(model, found, out, Options(), **options)  # type: ignore[arg-type]
+    return predict_files(model, found.photographs, out, Options(), **options)  # type: ignore[arg-type]
 
 
 def table() -> list[dict[str, str]]:
@@ -89,6 +90,37 @@ def test_photographs_of_all_kinds(model: Model, workspace: Path) -> None:
         "über <script>": (60, 40),
         "dot": (1, 1),
     }
+
+
+def test_sixteen_bits_are_scaled_as_in_training(model: Model, workspace: Path) -> None:
+    narrow = np.array(noise(40, 33))
+    Path("a.png").write_bytes(png16(narrow.astype(np.uint16) * 16))  # of 12 bits
+    noise(40, 33).save("b.png")
+    trained = Model(model.info.model_copy(update={"white": 4080}), model.network)
+    outcome = predict(trained, "a.png", "b.png")
+    assert outcome.note() == ""
+    masks = [read_mask(Path(f"out/masks/{name}.png")).tobytes() for name in "ab"]
+    assert masks[0] == masks[1]
+    outcome = predict(model, "a.png", "b.png")
+    assert outcome.note() == (
+        "1 photograph of 16 bits, scaled by its own range: the model was trained on 8 bits"
+    )
+    outcome.own_range = 2
+    assert outcome.note().startswith("2 photographs of 16 bits, scaled by their own range: ")
+
+
+def test_one_image_that_cannot_be_written_leaves_the_others(
+    model: Model, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "JPEG_SIDE", 30)
+    long = "n" * 250 + ".png"
+    noise(40, 20).save(long)
+    noise(40, 20).save("b.png")
+    outcome = predict(model, long, "b.png")
+    assert outcome.failed == [f"{long} has too long a name for its outputs; rename"]
+    assert outcome.done == 1
+    with Image.open("out/overlays/b.jpg") as overlay:
+        assert overlay.size == (30, 15)
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_done(model: Model, workspace: Path) -> None:

@@ -21,7 +21,7 @@ from pipeline.data.manifest import read_manifest
 from pipeline.datasets.coco import prepare as coco
 from pipeline.datasets.reading import coco_instances
 from pipeline.datasets.reading.download import download
-from pipeline.datasets.reading.problems import Problems
+from pipeline.datasets.reading.findings import Findings
 from pipeline.settings.params import Params
 from tests.file_server import FileServer
 
@@ -151,10 +151,10 @@ def test_rows_masks_and_tags(root: Path, tmp_path: Path) -> None:
 
 
 def test_mask_agrees_with_slow_rasteriser(root: Path, tmp_path: Path) -> None:
-    path, problems = coco.annotations_path(root, "train2017"), Problems()
-    index = coco_instances.read_index(path, problems)
-    found = coco_instances.read_instances(path, index, problems)
-    assert not problems
+    path, findings = coco.annotations_path(root, "train2017"), Findings()
+    index = coco_instances.read_index(path, findings)
+    found = coco_instances.read_instances(path, index, findings)
+    assert not findings
     mask_HW = coco_instances.rasterise(found[7], HEIGHT, WIDTH)
     truth_HW = slow_mask(ANNOTATIONS)
     straight = [item for item in ANNOTATIONS if item["id"] != 1]

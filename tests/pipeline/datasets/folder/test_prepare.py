@@ -167,23 +167,31 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
         (remove("classes.txt"), r"classes\.txt is not there: write one class name per line"),
         (write("classes.txt", "background\n\napple"), r"classes\.txt: class name '' is empty"),
         (write("classes.txt", "background"), r"classes\.txt: a data set needs 2 to 255 classes"),
-        (move("images", "pictures"), "images is not there: data_root must contain it"),
-        (move("masks", "labels"), "masks is not there: data_root must contain it"),
+        (
+            move("images", "pictures"),
+            r"images is not there; it holds classes\.txt, masks/, pictures/",
+        ),
+        (
+            move("masks", "labels"),
+            r"has neither masks/ nor .*; it holds classes\.txt, images/, labels/",
+        ),
         (remove("images/*"), "images contains no images"),
-        (write("images/notes.txt", ""), r"convert these or move them out: notes\.txt"),
+        (write("images/notes.txt", ""), r"are not read as photographs; .*: notes\.txt"),
         (
             lambda root: save_image(root / "images/m0.png"),
-            r"same name but for the suffix; rename: m0\.jpg, m0\.png",
+            r"same name but for the suffix; .*: images/m0\.jpg, images/m0\.png",
         ),
-        (write("masks/m0.jpg", ""), r"masks must be PNG files of class indices; .*: m0\.jpg"),
+        (write("masks/m0.jpg", ""), r"masks are PNG, TIFF or BMP files, .*: m0\.jpg"),
         (
             remove("images/m*"),
-            "without an image in images/; move them out: m0.png, m1.png, m2.png, m3.png",
+            r"masks whose image is not there; .*: m0\.png, m1\.png, m2\.png, m3\.png",
         ),
         (write("tags.csv", "image;tags\nt0;pear"), "must have the header image,tags"),
         (write("tags.csv", "image,tags\nt0,fig;apple\nt1,plum"), "'fig' of t0, 'plum' of t1"),
-        (write("tags.csv", "image,tags\nt0,background"), "not among apple, pear; .*: 'background'"),
-        (write("tags.csv", "image,tags\nx,pear\ny,pear"), "not in images/; .*: x, y"),
+        (
+            write("tags.csv", "image,tags\nx,pear\ny,pear"),
+            "tags images that are not there; .*: x, y",
+        ),
         (write("tags.csv", "image,tags\nt0,pear\nt0.jpg,pear"), r"several rows .*: t0\.jpg"),
         (
             write("tags.csv", "image,tags\nt0,pear,apple"),
@@ -193,7 +201,7 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
             lists(["m0", "m1"], ["m1", "m2"]),
             r"train\.txt and val\.txt share images; list each once: m1",
         ),
-        (lists(["m0", "zz"], None), r"train\.txt lists images that are not in images/; .*: zz"),
+        (lists(["m0", "zz"], None), r"train\.txt lists images that are not there; .*: zz"),
         (lists(["m0", "m0"], None), r"train\.txt lists ids more than once: m0"),
         (lists(None, ["m0", "t0"]), r"val\.txt lists images without masks; .*: t0"),
         (lists(["t0"], ["m0"]), "no strong images"),
@@ -214,14 +222,14 @@ def test_mistakes(
 def test_every_bad_mask_is_named(root: Path, tmp_path: Path) -> None:
     save_mask(root / "masks" / "m0.png", size=(6, 10))
     save_mask(root / "masks" / "m1.png", index=3)
-    Image.new("RGB", (10, 6)).save(root / "masks" / "m2.png")
+    Image.new("RGB", (10, 6), (0, 9, 0)).save(root / "masks" / "m2.png")
     (root / "masks" / "m3.png").write_bytes(b"junk")
     with pytest.raises(UserError, match="4 masks cannot be used") as caught:
         run(root, tmp_path / "out")
     message = str(caught.value)
     assert "m0.png is 6x10 pixels, but its image m0.jpg is 10x6" in message
     assert "m1.png holds the class index 3" in message
-    assert "m2.png is a mask in mode RGB" in message
+    assert "m2.png is a mask of colours" in message
     assert "m3.png cannot be read as a mask" in message
 
 

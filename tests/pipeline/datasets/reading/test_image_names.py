@@ -11,8 +11,8 @@ from pipeline.data.manifest import read_manifest
 from pipeline.data.pairs import confidence_path, proxied, proxy_path
 from pipeline.data.plan import make_plan, read_plan, write_plans
 from pipeline.datasets.reading.download import download
+from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.image_names import NAME_BYTES, check_names
-from pipeline.datasets.reading.problems import Problems
 from tests.settings import small_params
 from tests.trees import make_folder
 
@@ -96,8 +96,8 @@ def test_odd_names_work_all_the_way(tmp_path: Path) -> None:
     ],
 )
 def test_names_that_are_refused(names: list[str], problem: str) -> None:
-    problems = Problems()
-    check_names(names, "here", problems)
-    (said,) = (f"{what}: {', '.join(cases)}" for what, cases in problems.found.items())
+    findings = Findings()
+    check_names(names, "here", findings)
+    (said,) = (f"{what}: {', '.join(cases)}" for what, cases in findings.problems.items())
     assert said.startswith("here has names")
     assert problem in said

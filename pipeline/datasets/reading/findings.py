@@ -1,5 +1,6 @@
-"""Problems of a data set, collected so that one run of stage download reports all of them."""
+"""What reading a data set found: problems, all reported in one go, warnings and conversions."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,23 +20,31 @@ class DataError(UserError):
         self.whole = whole
 
 
-class Problems:
-    """Problems of a data set, each with its cases in the order in which they were found."""
+class Findings:
+    """What was found, in the order in which it was found.
+
+    Attributes:
+        problems: what makes the data set unusable, each with its cases.
+        warnings: what can be used but may be wrong, and what to do about it, each with its cases.
+        converted: how often something was read otherwise than it stands in its file, by kind.
+    """
 
     def __init__(self) -> None:
-        """Start with none."""
-        self.found: dict[str, list[str]] = {}
+        """Start with nothing."""
+        self.problems: dict[str, list[str]] = {}
+        self.warnings: dict[tuple[str, str], list[str]] = {}
+        self.converted: Counter[str] = Counter()
         self.sentences: set[str] = set()
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
-        return bool(self.found)
+        """Whether there is any problem."""
+        return bool(self.problems)
 
-    def add(self, problem: str, cases: Iterable[object]) -> None:
-        """Add cases of a problem, if there are any."""
-        texts = [str(case) for case in cases]
-        if texts:
-            self.found.setdefault(problem, []).extend(texts)
+    def add(self, problem: str, cases: Iterable[object] | None = None) -> None:
+        """Add cases of a problem, if there are any; without `cases`, it is a problem by itself."""
+        texts = [str(case) for case in cases or ()]
+        if texts or cases is None:
+            self.problems.setdefault(problem, []).extend(texts)
 
     def say(self, problem: str, case: object) -> None:
         """Add one case that is a sentence, and is printed on its own line.
@@ -48,6 +57,12 @@ class Problems:
         self.sentences.add(problem)
         self.add(problem, [case])
 
+    def warn(self, finding: str, cases: Iterable[object], fix: str) -> None:
+        """Add cases of what may be wrong, if there are any, and what to do about it."""
+        texts = [str(case) for case in cases]
+        if texts:
+            self.warnings.setdefault((finding, fix), []).extend(texts)
+
     @contextmanager
     def gathered(self) -> Iterator[None]:
         """Add the UserError that a block raises as a problem, and continue after the block."""
@@ -56,7 +71,7 @@ class Problems:
         except StoppedError:
             raise
         except UserError as error:
-            self.found.setdefault(str(error), [])
+            self.problems.setdefault(str(error), [])
 
     def refuse(self, place: Path) -> None:
         """Raise all problems as one error, if there are any.
@@ -67,12 +82,12 @@ class Problems:
         Raises:
             DataError: there are problems.
         """
-        if self.found:
+        if self.problems:
             raise DataError(self._text(place, NAMED), self._text(place, None))
 
     def _text(self, place: Path, most: int | None) -> str:
         """All problems, with at most `most` cases of each."""
-        texts = [self._entry(problem, cases, most) for problem, cases in self.found.items()]
+        texts = [self._entry(problem, cases, most) for problem, cases in self.problems.items()]
         if len(texts) == 1:
             return texts[0]
         listed = "\n".join(texts).replace("\n", "\n  ")
