@@ -3,7 +3,7 @@
 `dvc repro --dry` names the commands for the recipe as it stands. They then run in this process,
 where torch is imported once, with sizes and lengths cut down and nothing else: method, backbone,
 variants, precision and schedule stay the recipe's. ImageNet's weights are random numbers in a file
-where torch looks before it downloads one.
+where torch looks before it downloads one, but for those that a package brings.
 """
 
 import contextlib
@@ -226,5 +226,6 @@ def test_the_report_names_every_variant(done: Run) -> None:
 
 def test_nothing_was_downloaded(done: Run) -> None:
     files = [path.name for path in (done.folder / "torch").rglob("*") if path.is_file()]
-    starts = done.values["backbone_weights"] == "imagenet"
-    assert files == ([IMAGENET[done.values["backbone"]].url.rsplit("/", 1)[1]] if starts else [])
+    backbone = done.values["backbone"]
+    starts = done.values["backbone_weights"] == "imagenet" and backbone in IMAGENET
+    assert files == ([IMAGENET[backbone].url.rsplit("/", 1)[1]] if starts else [])

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from pipeline.networks.weights import imagenet_source
 from pipeline.settings.registry import BACKBONES
 
-# A backbone with ImageNet weights is named as torchvision names it.
-PRETRAINED = [name for name in BACKBONES.names() if BACKBONES.defines(name, "imagenet")]
+# A backbone with torchvision's ImageNet weights is named as torchvision names it.
 TORCHVISION: dict[str, Callable[..., nn.Module]] = {
-    name: models.get_model_builder(name) for name in PRETRAINED
+    name: models.get_model_builder(name)
+    for name in models.list_models()
+    if name in BACKBONES.names() and BACKBONES.defines(name, "imagenet")
 }
-IMAGENET = {name: models.get_model_weights(name)["IMAGENET1K_V1"] for name in PRETRAINED}
+IMAGENET = {name: models.get_model_weights(name)["IMAGENET1K_V1"] for name in TORCHVISION}
 
 
 def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Tensor]:
@@ -37,12 +39,15 @@ def random_state(model: Callable[..., nn.Module], seed: int = 0) -> dict[str, Te
     return state
 
 
-def fill_hub(home: Path, name: str) -> tuple[str, str]:
+def fill_hub(home: Path, name: str) -> Path | tuple[str, str]:
     """Put a backbone's file where torch looks with TORCH_HOME=`home` before it downloads one.
 
     Returns:
-        what `pipeline.networks.weights.imagenet_source` would say if this file were torchvision's.
+        what `pipeline.networks.weights.imagenet_source` would say if this file were torchvision's;
+        what it says where the weights are installed.
     """
+    if name not in IMAGENET:
+        return imagenet_source(name)
     path = home / "hub" / "checkpoints" / IMAGENET[name].url.rsplit("/", 1)[1]
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(random_state(TORCHVISION[name]), path)

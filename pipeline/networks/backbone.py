@@ -1,7 +1,7 @@
 """Backbones at a fixed output stride (§3.2): the last poolings dropped, later convolutions dilated.
 
 Each is a module of pipeline/backbones, named as params.yaml names it, with a function `build`, and
-`imagenet` where torchvision has weights for it (docs/adding-a-backbone.md). They import torchvision
+`imagenet` where there are such weights for it (docs/adding-a-backbone.md). They import torchvision
 inside their functions alone: it takes as long to import as torch.
 
 Shape legend: B batch, H W image, h w grid, K channels.
@@ -53,7 +53,7 @@ def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbon
 
     Args:
         name: a module of pipeline/backbones.
-        weights: `none` (He initialisation), `imagenet` (torchvision's, downloaded once), or a
+        weights: `none` (He initialisation), `imagenet` (the backbone's module says where), or a
             path: a torchvision checkpoint, or a `.safetensors` file whose `backbone.*` tensors fit.
         train_norm: batch norm learns, too.
 
@@ -105,8 +105,9 @@ def _find(name: str, weights: str) -> Path:
 def _of_body(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
     """The tensors that belong to a backbone, by their name inside `Backbone.body`.
 
-    Heads are left out: torchvision's `classifier` and `fc`, and whatever is outside the backbone of
-    a network of this project. Further layers of a deeper backbone stay in, so that it is refused.
+    Heads are left out: torchvision's `classifier` and `fc`, EfficientNet's `_conv_head` and `_fc`,
+    and whatever is outside the backbone of a network of this project. Further layers of a deeper
+    backbone stay in, so that it is refused.
     """
     parts = {name for name, _ in body.named_children()}
     found = {}

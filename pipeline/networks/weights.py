@@ -15,12 +15,14 @@ from pipeline.base.fetch import fetch
 from pipeline.settings.registry import BACKBONES
 
 
-def imagenet_source(name: str) -> tuple[str, str]:
-    """Address and digest of torchvision's ImageNet weights of a backbone.
+def imagenet_source(name: str) -> Path | tuple[str, str]:
+    """Where a backbone's ImageNet weights are: an installed file, or torchvision's address, digest.
 
     The digest is the start of the SHA-256, from the file's name; torchvision has no more of it.
     """
-    url: str = BACKBONES.load(name).imagenet()
+    url: str | Path = BACKBONES.load(name).imagenet()
+    if isinstance(url, Path):
+        return url
     digits = re.search(r"-([0-9a-f]{8,})\.", url)
     assert digits is not None, f"{url}: torchvision names files by their SHA-256"
     return url, f"sha256:{digits[1]}"
@@ -29,12 +31,15 @@ def imagenet_source(name: str) -> tuple[str, str]:
 def imagenet_file(name: str) -> Path:
     """The file of a backbone's ImageNet weights, downloaded if it is missing or incomplete.
 
-    It is in torch's own folder of downloads, so a file that torch downloaded is used.
+    torchvision's are in torch's own folder of downloads, so a file that torch downloaded is used.
 
     Raises:
         UserError: it cannot be downloaded.
     """
-    url, digest = imagenet_source(name)
+    source = imagenet_source(name)
+    if isinstance(source, Path):
+        return source
+    url, digest = source
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     fetch([url], path, digest)
     return path

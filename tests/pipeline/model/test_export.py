@@ -78,7 +78,12 @@ def run(wrapped: Exported, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "formats"),
-    [("resnet101", ("onnx",)), ("squeezenet1_0", ("onnx", "torch")), ("vgg16", ("onnx",))],
+    [
+        ("efficientnet_lite0", ("onnx",)),
+        ("resnet101", ("onnx",)),
+        ("squeezenet1_0", ("onnx", "torch")),
+        ("vgg16", ("onnx",)),
+    ],
 )
 def test_every_backbone_exports(backbone: str, formats: tuple[str, ...], tmp_path: Path) -> None:
     worst = export(small_info(backbone), small_network(backbone), tmp_path, formats)

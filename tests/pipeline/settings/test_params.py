@@ -69,7 +69,7 @@ def test_warped_sides_mirror_onto_the_grid(path: Path) -> None:
     [
         ("dataset", "pascal", "dataset: should be 'coco', 'folder', 'shapes' or 'voc'"),
         ("dataset", "common", "dataset: should be 'coco', "),
-        ("backbone", "vgg", "backbone: should be 'resnet101', 'squeezenet1_0', 'vgg16' or "),
+        ("backbone", "vgg", "backbone: should be 'efficientnet_lite0', "),
         ("proxy.generator", "sam", "proxy.generator: should be 'dsrg', not 'sam'"),
         ("neck_n", 4, "neck_n: should be less than or equal to 3, not 4"),
         ("neck_n", -1, "neck_n: should be greater than or equal to 0, not -1"),

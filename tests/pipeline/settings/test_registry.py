@@ -9,7 +9,10 @@ from pipeline.settings.registry import BACKBONES, DATASETS, GENERATORS, Kind
 
 KNOWN = {
     DATASETS: ("coco", "folder", "shapes", "voc"),
-    BACKBONES: ("resnet101", "squeezenet1_0", "vgg16", "vgg16_narrow"),
+    BACKBONES: (
+        *("efficientnet_lite0", "efficientnet_lite0_os16", "resnet101", "squeezenet1_0"),
+        *("vgg16", "vgg16_narrow"),
+    ),
     GENERATORS: ("dsrg",),
 }
 
