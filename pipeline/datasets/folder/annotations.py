@@ -168,7 +168,7 @@ def _match(
             doubled.append(item.source)
     if photographs.paths:
         findings.add(
-            f"{root}: annotations of images that are not there; add the images, or remove the "
+            f"{root}: annotations of images that cannot be found; add the images, or remove the "
             "annotations",
             unknown,
         )

@@ -33,10 +33,12 @@ class Photographs:
             have a stem, it is the folders and the stem, joined by two underscores.
         named: id by file name and by stem; where several folders have a stem, each with as many
             folders before it as tell them apart.
+        shared: ids by names that several photographs have.
     """
 
     paths: Mapping[str, Path]
     named: Mapping[str, str]
+    shared: Mapping[str, set[str]]
 
     def find(self, name: str) -> str | None:
         """The id of a photograph by the name another file gives it; None if none or several fit.
@@ -63,6 +65,9 @@ class Photographs:
 
     def suggest(self, name: str, shown: str = "") -> str:
         """A name that is unknown, as `shown`, with the nearest that is known if these are few."""
+        same = self.shared.get(nfc(PurePosixPath(name).name), ())
+        if same:
+            return f"{shown or name} (which of {', '.join(sorted(same))}? name its folder, too)"
         few = len(self.paths) <= FEW
         return (shown or name) + (near(PurePosixPath(name).stem, tuple(self.paths)) if few else "")
 
@@ -113,7 +118,7 @@ def find_photographs(
                 )
             paths[key] = path
     check_names(paths, " and ".join(map(str, roots)), findings)
-    return Photographs(dict(sorted(paths.items())), _names(paths, by_stem, data_root))
+    return Photographs(dict(sorted(paths.items())), *_names(paths, by_stem, data_root))
 
 
 def find_masks(folder: Path, photographs: Photographs, findings: Findings) -> dict[str, Path]:
@@ -142,7 +147,7 @@ def find_masks(folder: Path, photographs: Photographs, findings: Findings) -> di
             by_id[key].append(path)
     if photographs.paths:
         findings.add(
-            f"{folder} has masks whose image is not there; add the image, or give the mask its "
+            f"{folder} has masks whose image cannot be found; add the image, or give the mask its "
             "image's name",
             unknown,
         )
@@ -175,8 +180,8 @@ def _without_suffix(name: str) -> str:
 
 def _names(
     paths: Mapping[str, Path], by_stem: Mapping[str, Sequence[Path]], data_root: Path
-) -> dict[str, str]:
-    """The id that each name means; names that several photographs have mean none."""
+) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """The id that each name means, and the ids of names that several photographs have."""
     ids: dict[str, set[str]] = defaultdict(set)
     for key, path in paths.items():
         parts = [nfc(part) for part in path.relative_to(data_root).parts]
@@ -187,4 +192,5 @@ def _names(
             ids[end.rpartition(".")[0]].add(key)
         ids[nfc(key)].add(key)
         ids[re.sub(r"[^-\w.]", "", parts[-1].replace(" ", "_"))].add(key)  # as when uploaded
-    return {name: same.pop() for name, same in ids.items() if len(same) == 1}
+    shared = {name: same for name, same in ids.items() if len(same) > 1}
+    return {name: same.pop() for name, same in ids.items() if len(same) == 1}, shared

@@ -85,13 +85,11 @@ def find_layout(root: Path, findings: Findings) -> Layout:
     kinds = {kind: paths for kind, paths in kinds.items() if paths}
     if not kinds and masks.is_dir():
         kinds[MASKS] = []
-    if not images:
-        findings.add(f"{root / IMAGES[0]} is not there{what_lies_in(root)}")
+    lacking = [] if images else [f"a folder {IMAGES[0]}/"]
     if not kinds:
-        findings.add(
-            f"{root} has neither masks/ nor annotations as COCO JSON, or of LabelMe, CVAT or Label "
-            f"Studio{what_lies_in(root)}"
-        )
+        lacking += ["masks/ or annotations: COCO JSON, or of LabelMe, CVAT or Label Studio"]
+    if lacking:
+        findings.add(f"{root} needs {', and '.join(lacking)}{what_lies_in(root)}")
     return Layout(root, images, masks, kinds)
 
 

@@ -86,7 +86,7 @@ def _read_list(path: Path, photographs: Photographs, findings: Findings) -> list
     found = {name: photographs.find(name) for name in names}
     if photographs.paths:
         findings.add(
-            f"{path} lists images that are not there; correct or remove the names",
+            f"{path} lists images that cannot be found; correct or remove the names",
             [photographs.suggest(name) for name, key in found.items() if key is None],
         )
     return list(dict.fromkeys(key for key in found.values() if key is not None))

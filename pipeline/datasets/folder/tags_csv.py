@@ -48,7 +48,8 @@ def read_tags(
             tags[key] = known if named else None
     if photographs.paths:
         findings.add(
-            f"{path} tags images that are not there; correct the names, or remove the rows", unknown
+            f"{path} names images that cannot be found; correct the names, or remove the rows",
+            unknown,
         )
     findings.add(
         f"{path} has several rows or too many columns for these images; join tags with ';'", doubled

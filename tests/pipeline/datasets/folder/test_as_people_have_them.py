@@ -556,6 +556,11 @@ def test_folders_may_say_the_split_and_share_names(root: Path) -> None:
         "train__a": "strong",
         "val__a": "val",
     }
+    put(root, "tags.csv", TAGS + "a.png,leaf\n")
+    with pytest.raises(UserError, match=r"a\.png \(which of train__a, val__a\? name its folder"):
+        read(root)
+    put(root, "tags.csv", TAGS + "train/a.png,leaf\n")
+    read(root)
 
 
 @pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", ".DS_Store", "__MACOSX/._a.png"])

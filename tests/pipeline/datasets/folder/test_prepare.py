@@ -169,11 +169,11 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
         (write("classes.txt", "background"), r"classes\.txt: a data set needs 2 to 255 classes"),
         (
             move("images", "pictures"),
-            r"images is not there; it holds classes\.txt, masks/, pictures/",
+            r"needs a folder images/; it holds classes\.txt, masks/, pictures/",
         ),
         (
             move("masks", "labels"),
-            r"has neither masks/ nor .*; it holds classes\.txt, images/, labels/",
+            r"needs masks/ or .*; it holds classes\.txt, images/, labels/",
         ),
         (remove("images/*"), "images contains no images"),
         (write("images/notes.txt", ""), r"are not read as photographs; .*: notes\.txt"),
@@ -184,13 +184,13 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
         (write("masks/m0.jpg", ""), r"masks are PNG, TIFF or BMP files, .*: m0\.jpg"),
         (
             remove("images/m*"),
-            r"masks whose image is not there; .*: m0\.png, m1\.png, m2\.png, m3\.png",
+            r"masks whose image cannot be found; .*: m0\.png, m1\.png, m2\.png, m3\.png",
         ),
         (write("tags.csv", "image;tags\nt0;pear"), "must have the header image,tags"),
         (write("tags.csv", "image,tags\nt0,fig;apple\nt1,plum"), "'fig' of t0, 'plum' of t1"),
         (
             write("tags.csv", "image,tags\nx,pear\ny,pear"),
-            "tags images that are not there; .*: x, y",
+            "names images that cannot be found; .*: x, y",
         ),
         (write("tags.csv", "image,tags\nt0,pear\nt0.jpg,pear"), r"several rows .*: t0\.jpg"),
         (
@@ -201,7 +201,7 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
             lists(["m0", "m1"], ["m1", "m2"]),
             r"train\.txt and val\.txt share images; list each once: m1",
         ),
-        (lists(["m0", "zz"], None), r"train\.txt lists images that are not there; .*: zz"),
+        (lists(["m0", "zz"], None), r"train\.txt lists images that cannot be found; .*: zz"),
         (lists(["m0", "m0"], None), r"train\.txt lists ids more than once: m0"),
         (lists(None, ["m0", "t0"]), r"val\.txt lists images without masks; .*: t0"),
         (lists(["t0"], ["m0"]), "no strong images"),
