@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from pipeline.base.errors import UserError
 from pipeline.data import heic
 from pipeline.data.images import SUCH_AS, SUFFIXES, is_system_file
 from pipeline.datasets.folder.class_names import near
@@ -159,12 +160,21 @@ def find_masks(folder: Path, photographs: Photographs, findings: Findings) -> di
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """The files in and below a folder, by name; what systems and tools hide there is left out."""
-    for parent, folders, files in os.walk(folder):
+    """The files in and below a folder, by name; what systems and tools hide there is left out.
+
+    Raises:
+        UserError: a folder cannot be opened.
+    """
+    for parent, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not is_system_file(name))
         for name in sorted(files):
             if not is_system_file(name):
                 yield Path(parent, name)
+
+
+def _refuse(error: OSError) -> None:
+    """Refuse a folder that cannot be opened."""
+    raise UserError(f"{error.filename} cannot be read ({error.strerror})")
 
 
 def _way_to_heic(path: Path) -> str:
@@ -182,15 +192,17 @@ def _names(
     paths: Mapping[str, Path], by_stem: Mapping[str, Sequence[Path]], data_root: Path
 ) -> tuple[dict[str, str], dict[str, set[str]]]:
     """The id that each name means, and the ids of names that several photographs have."""
-    ids: dict[str, set[str]] = defaultdict(set)
+    exact: dict[str, set[str]] = defaultdict(set)
+    bare: dict[str, set[str]] = defaultdict(set)
+    uploaded: dict[str, set[str]] = defaultdict(set)
     for key, path in paths.items():
         parts = [nfc(part) for part in path.relative_to(data_root).parts]
-        starts = range(len(parts)) if len(by_stem[path.stem]) > 1 else [-1]
-        for start in starts:
+        for start in range(len(parts)) if len(by_stem[path.stem]) > 1 else [-1]:
             end = "/".join(parts[start:])
-            ids[end].add(key)
-            ids[end.rpartition(".")[0]].add(key)
-        ids[nfc(key)].add(key)
-        ids[re.sub(r"[^-\w.]", "", parts[-1].replace(" ", "_"))].add(key)  # as when uploaded
+            exact[end].add(key)
+            bare[end.rpartition(".")[0]].add(key)
+        bare[nfc(key)].add(key)
+        uploaded[re.sub(r"[^-\w.]", "", parts[-1].replace(" ", "_"))].add(key)
+    ids = {**uploaded, **bare, **exact}  # whole names go before others
     shared = {name: same for name, same in ids.items() if len(same) > 1}
-    return {name: same.pop() for name, same in ids.items() if len(same) == 1}, shared
+    return {name: min(same) for name, same in ids.items() if len(same) == 1}, shared

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.data.images import SUFFIXES
 from pipeline.datasets.folder.find_files import walk
 from pipeline.datasets.reading.findings import Findings, name_some
@@ -60,7 +61,12 @@ def find_layout(root: Path, findings: Findings) -> Layout:
     """Find out what lies where in a folder.
 
     Problems: it has no folder of photographs, or no masks and no annotations.
+
+    Raises:
+        UserError: it is not there, or a folder in it cannot be opened.
     """
+    if not root.is_dir():
+        raise UserError(f"{root} is not there: data_root must be the folder that holds images/")
     beside = sorted(root.glob(f"*/{ROBOFLOW}"))
     own = first([root / name for name in IMAGES])
     images = [path for path in [own, *(path.parent for path in beside)] if path.is_dir()]
@@ -79,9 +85,7 @@ def find_layout(root: Path, findings: Findings) -> Layout:
             if kind:
                 kinds.setdefault(kind, []).append(path)
     instances = [path for path in kinds[COCO] if path.stem.startswith("instances_")]
-    kinds[COCO] = (
-        instances or kinds[COCO]
-    )  # COCO has files of captions and of key points beside them
+    kinds[COCO] = instances or kinds[COCO]  # COCO's captions and key points lie beside them
     kinds = {kind: paths for kind, paths in kinds.items() if paths}
     if not kinds and masks.is_dir():
         kinds[MASKS] = []

@@ -31,20 +31,13 @@ class Found:
 def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
     """Manifest rows of the user's own data set.
 
-    `data_root` contains `images/`, and
+    `data_root` holds photographs, and masks or annotations of some of them, in the layouts and
+    formats that docs/data.md lists; `tags.csv` with the columns image and tags (class names joined
+    by `;`) for the others; and optionally lists of the split.
 
-    - masks of some of them, in one of these kinds: `masks/<stem>.png` with class indices, 255 =
-      ignore, and `classes.txt` (one name a line, background first); `masks/<stem>.png` with
-      colours, and `colours.csv`; COCO JSON in `annotations.json` or `annotations/`; LabelMe's JSON
-      files in `labelme/` or beside the images; CVAT's XML in `annotations.xml` or `annotations/`;
-    - `tags.csv` with the columns image (file name or stem) and tags (class names joined by `;`),
-      for the images that have no mask; if there is a mask, its classes are the tags, and an
-      empty cell means that the image is not tagged yet;
-    - optionally `splits/train.txt` and `splits/val.txt` with stems, one a line.
-
-    Images of val.txt validate and need masks. Without it, a random share of the masked images
-    does, drawn from train.txt if that exists. Of the others, or of train.txt, images with a mask
-    are strong, those with tags only weak. The rest is left out, with a warning.
+    Val images need masks. Where neither lists nor names of files say which they are, a random share
+    of the masked images is drawn. Of the others, images with a mask are strong, those with tags
+    only weak. The rest is left out, with a warning.
 
     Args:
         folder: the data set's folder; masks that are not class indices yet are written to its

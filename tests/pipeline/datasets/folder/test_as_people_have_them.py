@@ -188,6 +188,19 @@ def test_names_may_be_percent_encoded_and_from_another_machine(root: Path) -> No
     assert set(drawn(read(root))) == {"my leaf #1", "Käfer"}
 
 
+def test_whole_names_go_before_what_tools_make_of_them(root: Path) -> None:
+    photographs(root / "images", "d")
+    (root / "images/d.png").rename(root / "images/a b.png")
+    (root / "images/a.png").rename(root / "images/a_b.png")
+    values = coco()
+    values["images"][0]["file_name"] = "a_b.png"
+    put(root, "annotations.json", values)
+    put(root, "tags.csv", TAGS + "a b.png,leaf\n")
+    manifest = read(root)
+    assert set(drawn(manifest)) == {"a_b", "b"}
+    assert tags(manifest)["a b"] == {"leaf"}
+
+
 def test_outlines_over_the_edge_are_cut(root: Path) -> None:
     put(root, "annotations.json", coco(stone={"segmentation": [[4, 4, 9, 4, 9, 9, 4, 9]]}))
     is_right(root)
@@ -620,6 +633,11 @@ def test_it_is_said_what_lies_there_instead(root: Path, made: Make, said: str) -
     made(root)
     with pytest.raises(UserError, match=said):
         read(root)
+
+
+def test_a_folder_that_is_not_there(root: Path) -> None:
+    with pytest.raises(UserError, match="photos is not there: data_root must be the folder"):
+        read(root / "photos")
 
 
 def test_near_names_are_suggested(root: Path) -> None:
