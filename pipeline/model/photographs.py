@@ -18,8 +18,9 @@ from pipeline.data.images import SUCH_AS, SUFFIXES, is_system_file
 
 STDIN = "-"
 NAMED = 3  # files of a kind that are named; the others are counted
+# Folders of masks beside such of images, or beside images, as data sets have them.
 IMAGES = {"images", "jpegimages"}
-MASKS = {"masks", "labelme", "segmentationclass", "segmentationobject"}  # beside those
+MASKS = {"masks", "labelme", "segmentationclass", "segmentationclasspng", "segmentationobject"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def _in_folder(folder: Path, out: Path, passed_over: PassedOver) -> list[Path]:
     found = []
     for top, folders, files in os.walk(folder, onerror=lambda error: _closed(error, passed_over)):
         parent = Path(top)
-        folders[:] = _to_search(parent, folders, out, passed_over)
+        images_here = any(Path(name).suffix.lower() in SUFFIXES for name in files)
+        folders[:] = _to_search(parent, folders, images_here, out, passed_over)
         for path in (parent / name for name in sorted(files) if not is_system_file(name)):
             suffix = path.suffix.lower()
             if suffix in SUFFIXES:
@@ -153,9 +155,11 @@ def _in_folder(folder: Path, out: Path, passed_over: PassedOver) -> list[Path]:
     return found
 
 
-def _to_search(parent: Path, folders: list[str], out: Path, passed_over: PassedOver) -> list[str]:
-    """The folders in `parent` to search, by name."""
-    beside_images = bool(IMAGES & {name.casefold() for name in folders})
+def _to_search(
+    parent: Path, folders: list[str], images_here: bool, out: Path, passed_over: PassedOver
+) -> list[str]:
+    """The folders in `parent` to search, by name; `images_here`: there are images beside them."""
+    beside_images = images_here or bool(IMAGES & {name.casefold() for name in folders})
     kept = []
     for name in sorted(folders):
         path = parent / name

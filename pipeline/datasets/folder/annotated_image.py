@@ -16,6 +16,7 @@ from pipeline.data.images import Bytes
 from pipeline.datasets.reading.coco_instances import encode, finite
 from pipeline.datasets.reading.odd_values import OddValueError
 
+SHARES = "outlines and boxes in shares of the image's sides, read as pixels"
 ROUND = 128  # corners of a circle; at a radius of 1,000 pixels they are off by a third of one
 
 
@@ -33,7 +34,7 @@ class AnnotatedObject(NamedTuple):
     layer: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class AnnotatedImage:
     """The annotations of one image.
 
@@ -46,6 +47,7 @@ class AnnotatedImage:
         flags: names that are tags only if they are classes; the tool's users also note with them
             that an image is blurred, or done.
         part: of the split, where the file says that: train, val or test.
+        shares: how many outlines and boxes were in shares of the image's sides.
     """
 
     source: str
@@ -56,6 +58,7 @@ class AnnotatedImage:
     tags: set[str] = field(default_factory=set)
     flags: set[str] = field(default_factory=set)
     part: str | None = None
+    shares: int = 0
 
     def add(self, name: str, runs: bytes, known: bool = True, layer: int = 0) -> None:
         """Add an object; one without a pixel in the image, a stray click, is only a tag."""
@@ -73,6 +76,16 @@ class AnnotatedImage:
     def add_box(self, name: str, corners: Sequence[float]) -> None:
         """Add a box by its corners x, y, x, y, ...; raises what `encode` does."""
         self.add(name, encode([list(corners)], self.height, self.width), known=False)
+
+    def in_pixels(self, corners: Sequence[float]) -> list[float]:
+        """Corners x, y, x, y, ... in pixels; they may be in shares of the image's sides."""
+        inside = min(corners, default=2) >= -0.1 and max(corners, default=2) <= 1.1
+        # Whole numbers are pixels: tools trace a speck in the corner from 0 to 1.
+        if not inside or all(value % 1 == 0 for value in corners):
+            return list(corners)
+        self.shares += 1
+        sides = (self.width, self.height)
+        return [value * sides[place % 2] for place, value in enumerate(corners)]
 
     def add_bitmap(self, name: str, part_HW: Bytes, left: int, top: int, layer: int = 0) -> None:
         """Add an outline by its pixels, (H, W), whose top left corner is at `left` and `top`.

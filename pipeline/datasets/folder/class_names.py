@@ -89,7 +89,7 @@ def read_list(path: Path) -> Labels:
     if not path.exists():
         raise UserError(f"{path} is not there: write one class name per line, background first")
     lines = read_lines(path)
-    while lines and is_ignored(lines[0]):
+    if lines and lines[0] == "__ignore__":
         lines = lines[1:]
     try:
         return make_labels(lines, path)

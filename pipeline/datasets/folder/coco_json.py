@@ -1,10 +1,11 @@
 """COCO JSON as annotation tools export it: often without area or iscrowd."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.datasets.folder.annotated_image import AnnotatedImage, rectangle
+from pipeline.datasets.folder.annotated_image import SHARES, AnnotatedImage, rectangle
 from pipeline.datasets.folder.layout import split_of_file
 from pipeline.datasets.reading.coco_instances import (
     Key,
@@ -18,10 +19,7 @@ from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.json_stream import stream_arrays
 from pipeline.datasets.reading.odd_values import ODD, OddValueError
 
-# No one draws an outline within the first pixel: corners up to here are shares of its sides.
-RELATIVE = 1.01
 CROWD = "crowds of COCO read as pixels of their class"
-SHARES = "annotations in shares of the image's sides, read as pixels"
 SLIPS = "outlines with fewer than three corners read as tags"
 
 
@@ -65,6 +63,7 @@ def read_coco(paths: Sequence[Path], findings: Findings) -> tuple[list[Annotated
                 if not index.damaged:
                     findings.add(f"{path}: invalid annotations", [describe(item, error)])
         found += images.values()
+    findings.converted += Counter({SHARES: sum(image.shares for image in found)})
     used = {name for image in found for name in image.tags}
     return found, [name for name in names if name in used or name not in groups]
 
@@ -84,10 +83,8 @@ def _add(
     segmentation = item.get("segmentation")
     if segmentation:
         polygons = _polygons(segmentation)
-        if polygons and max(max(polygon) for polygon in polygons) <= RELATIVE:
-            findings.converted[SHARES] += 1
-            sides = (image.width, image.height)
-            segmentation = [[v * sides[i % 2] for i, v in enumerate(p)] for p in polygons]
+        if polygons:
+            segmentation = [image.in_pixels(polygon) for polygon in polygons]
         runs = encode(segmentation, image.height, image.width)
         if runs:
             if item.get("iscrowd"):
@@ -96,21 +93,18 @@ def _add(
             return
         findings.converted[SLIPS] += 1
     if "bbox" in item:
-        _add_box(name, item["bbox"], image, findings)
+        _add_box(name, item["bbox"], image)
     elif not segmentation:
         raise OddValueError("neither a segmentation nor a box")
 
 
-def _add_box(name: str, box: Any, image: AnnotatedImage, findings: Findings) -> None:
+def _add_box(name: str, box: Any, image: AnnotatedImage) -> None:
     """Add a box: left, top, width, height."""
     if not isinstance(box, list) or len(box) != 4:
         raise OddValueError("a box that is not four numbers")
     left, top, width, height = map(finite, box)
-    if 0 < max(left + width, top + height) <= RELATIVE:
-        findings.converted[SHARES] += 1
-        left, width = left * image.width, width * image.width
-        top, height = top * image.height, height * image.height
-    image.add_box(name, rectangle(left, top, left + width, top + height))
+    left, top, right, bottom = image.in_pixels([left, top, left + width, top + height])
+    image.add_box(name, rectangle(left, top, right, bottom))
 
 
 def _polygons(segmentation: Any) -> list[list[float]]:

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.data.images import Bytes
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, ellipse, rectangle, rotated
-from pipeline.datasets.reading.coco_instances import base_name, check_size
+from pipeline.datasets.reading.coco_instances import check_size
 from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.odd_values import ODD, OddValueError, number, reason, whole
 
@@ -105,7 +105,7 @@ class _Target:
     def _open(self, attributes: Attributes) -> None:
         """Begin an image."""
         self.image = None
-        name = base_name(attributes["name"])
+        name = attributes["name"]
         width, height = whole(attributes["width"]), whole(attributes["height"])
         check_size(width, height)
         self.image = AnnotatedImage(f"{self.path}: {name}", name, width, height)

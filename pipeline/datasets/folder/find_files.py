@@ -88,7 +88,6 @@ def find_photographs(
     the suffix, or a name cannot be used (`check_names`).
     """
     by_stem: dict[str, list[Path]] = defaultdict(list)
-    above: dict[Path, Path] = {}
     for root in roots:
         found = list(walk(root))
         images = [path for path in found if path.suffix.lower() in SUFFIXES]
@@ -101,7 +100,6 @@ def find_photographs(
                 if path.suffix.lower() not in (*SUFFIXES, beside or None)
             ],
         )
-        above |= dict.fromkeys(images, root)
         for path in images:
             by_stem[path.stem].append(path)
         if not images:
@@ -109,7 +107,7 @@ def find_photographs(
     paths: dict[str, Path] = {}
     for stem, same in by_stem.items():
         for path in same:
-            inner = path.relative_to(above[path]).with_suffix("")
+            inner = path.relative_to(roots[0] if len(roots) == 1 else data_root).with_suffix("")
             key = stem if len(same) == 1 else "__".join(inner.parts)
             if key in paths:
                 findings.add(

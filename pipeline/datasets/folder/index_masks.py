@@ -27,8 +27,10 @@ class IndexMasks(MaskReader):
         self.colours: dict[int, dict[tuple[int, ...], list[str]]] = defaultdict(
             lambda: defaultdict(list)
         )
-        self.white: list[str] = []  # masks of two classes in which 255 is the second
-        self.ignoring: list[str] = []  # those in which it is ignored
+        # Of two classes, masks in which 255 is the object, is ignored, or does not occur.
+        self.white: list[str] = []
+        self.ignoring: list[str] = []
+        self.plain: list[str] = []
 
     def read(self, path: Path, data: bytes) -> MaskSeen:
         """Class indices of a mask, (H, W), and how they were read.
@@ -49,13 +51,14 @@ class IndexMasks(MaskReader):
         table = np.zeros(max(256, len(counts)), np.uint8)
         table[: len(self.labels.indices)] = self.labels.indices
         table[IGNORE] = IGNORE
-        if len(self.labels.classes) == 2 and IGNORE in present:
-            if 1 in present:
-                self.ignoring.append(path.name)
-            else:
-                self.white.append(path.name)
+        if len(self.labels.classes) == 2:
+            drawn = 1 in table[[value for value in present if value != IGNORE]]
+            seen = self.plain if IGNORE not in present else self.ignoring if drawn else self.white
+            if seen is self.white:
                 table[IGNORE] = 1
                 care += (f"with a mask of 0 and 255, read as {self.labels.classes.names[1]}",)
+            if drawn or seen is self.white:
+                seen.append(path.name)
         self._refuse_odd(path, present)
         mask_HW: Bytes = table[found_HW]
         plain = image.format == "PNG" and not care and np.array_equal(mask_HW, found_HW)
@@ -69,20 +72,27 @@ class IndexMasks(MaskReader):
                 [self.labels.first],
                 "Call it background if it is; otherwise add the line background above it.",
             )
+        objects, own = self.labels.classes.names[1], self.labels.indices.index(1)
         if self.white and self.ignoring:
             self.findings.add(
-                "255 is ignored in masks that have 1 as well, and cannot be told from a class in "
-                "masks of 0 and 255 alone; write their objects as 1",
+                f"255 is ignored in masks that have {objects}, too ({self.ignoring[0]}), so it is "
+                f"unclear in these; write it as {own} if it is {objects}, as 0 if it is background",
                 self.white,
             )
+        elif self.white and self.plain:
+            self.findings.warn(
+                f"Some masks have {objects} as {own}, others as 255",
+                [f"{len(self.plain)} as {self.plain[0]}", f"{len(self.white)} as {self.white[0]}"],
+                "Fine if 255 is the object in the latter; if it is ignored there, write it as 0.",
+            )
         odd = [
-            f"{index} is "
+            f"index {index} is "
             + " and ".join(f"{_rgb(c)} in {name_some(f, most=2)}" for c, f in each.items())
             for index, each in sorted(self.colours.items())
             if len(each) > 1
         ]
         self.findings.warn(
-            "The palettes of masks differ: index",
+            "The palettes of masks differ",
             odd,
             "Indices count here, not colours; if colours should, write colours.csv.",
         )
@@ -128,6 +138,8 @@ def read_numbers(
                 f"{path} is a mask of colours, {list_colours(bands_HWC)}; write their classes into "
                 "colours.csv: name,red,green,blue"
             )
+        if mode in ("RGBA", "LA") and np.ptp(grey_HW) == 0 < np.ptp(bands_HWC[..., -1]):
+            raise UserError(f"{path} has its shape in its transparency alone; save it as grey")
         return grey_HW, (f"with a mask in {mode}",)
     if mode.startswith("I"):
         wide_HW = np.asarray(image).astype(np.int64)

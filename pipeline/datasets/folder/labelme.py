@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.base.progress import track
 from pipeline.data.images import Bytes, read_file
-from pipeline.datasets.folder.annotated_image import AnnotatedImage, ellipse, rectangle
-from pipeline.datasets.reading.coco_instances import check_size, finite
+from pipeline.datasets.folder.annotated_image import SHARES, AnnotatedImage, ellipse, rectangle
+from pipeline.datasets.reading.coco_instances import as_name, check_size, finite
 from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.odd_values import ODD, OddValueError, json_reason, reason, whole
 
@@ -38,6 +39,7 @@ def read_labelme(
             found.append(_read(path))
         except UserError as error:
             findings.say(UNUSABLE, error)
+    findings.converted += Counter({SHARES: sum(image.shares for image in found)})
     return found, sorted({name for image in found for name in image.tags})
 
 
@@ -71,13 +73,13 @@ def _add(shape: Any, image: AnnotatedImage) -> None:
     """Add one shape; versions before 4 have polygons only and no `shape_type`."""
     if not isinstance(shape, dict):
         raise OddValueError(f"{shape!r:.40} is not a shape")
-    name, kind = str(shape["label"]).strip(), shape.get("shape_type") or "polygon"
+    name, kind = as_name(shape["label"]), shape.get("shape_type") or "polygon"
     pairs = shape["points"]
     if not isinstance(pairs, list) or not all(isinstance(p, list) and len(p) == 2 for p in pairs):
         raise OddValueError("points that are not pairs of numbers")
     points = [(finite(x), finite(y)) for x, y in pairs]
     if kind == "polygon":
-        image.add_polygon(name, [value for point in points for value in point])
+        image.add_polygon(name, image.in_pixels([value for point in points for value in point]))
     elif kind == "circle":
         if len(points) != 2:
             raise OddValueError("a circle that does not have two points")

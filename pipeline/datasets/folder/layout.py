@@ -10,9 +10,9 @@ from pipeline.data.images import SUFFIXES
 from pipeline.datasets.folder.find_files import walk
 from pipeline.datasets.reading.findings import Findings, name_some
 
-IMAGES = ("images", "JPEGImages")  # the second as in VOC, which other tools write, too
+IMAGE_FOLDERS = ("images", "JPEGImages")  # the second as in VOC, which other tools write, too
 MASK_FOLDERS = ("masks", "SegmentationClass", "SegmentationClassPNG")
-LISTS = ("splits", "ImageSets/Segmentation")
+OTHER_COCO = ("captions_", "person_keypoints_", "image_info_", "stuff_", "panoptic_")
 MASKS, COCO, LABELME, CVAT = "masks", "COCO JSON", "LabelMe", "CVAT"
 LABEL_STUDIO = "Label Studio's JSON"
 ROBOFLOW = "_annotations.coco.json"  # beside the photographs of train/, valid/ and test/
@@ -68,28 +68,25 @@ def find_layout(root: Path, findings: Findings) -> Layout:
     if not root.is_dir():
         raise UserError(f"{root} is not there: data_root must be the folder that holds images/")
     beside = sorted(root.glob(f"*/{ROBOFLOW}"))
-    own = first([root / name for name in IMAGES])
+    own, masks = folder_of(root, IMAGE_FOLDERS), folder_of(root, MASK_FOLDERS)
     images = [path for path in [own, *(path.parent for path in beside)] if path.is_dir()]
-    masks = first([root / name for name in MASK_FOLDERS])
     kinds = {
         MASKS: [*walk(masks)] if masks.is_dir() else [],
         COCO: beside,
         LABELME: _named(".json", [root / "labelme", *images], but=beside),
     }
+    unclear: dict[str, list[Path]] = {}
     for folder in (root, root / "annotations"):
         for path in [*_seen(folder.glob("*.json")), *_seen(folder.glob("*.xml"))]:
-            # Where annotations should be, their reader says what is wrong with a file.
-            wrong = COCO if path.suffix == ".json" else CVAT
-            expected = folder != root or path.stem == "annotations"
-            kind = kind_of(path) or (wrong if expected else None)
-            if kind:
+            kind = kind_of(path)
+            if kind and not path.name.startswith(OTHER_COCO):
                 kinds.setdefault(kind, []).append(path)
-    instances = [path for path in kinds[COCO] if path.stem.startswith("instances_")]
-    kinds[COCO] = instances or kinds[COCO]  # COCO's captions and key points lie beside them
+            elif not kind and (folder != root or path.stem == "annotations"):
+                unclear.setdefault(_kind_to_expect(path), []).append(path)
     kinds = {kind: paths for kind, paths in kinds.items() if paths}
-    if not kinds and masks.is_dir():
-        kinds[MASKS] = []
-    lacking = [] if images else [f"a folder {IMAGES[0]}/"]
+    if not kinds:  # their reader says what is wrong with files where annotations should be
+        kinds = unclear or ({MASKS: []} if masks.is_dir() else {})
+    lacking = [] if images else [f"a folder {IMAGE_FOLDERS[0]}/"]
     if not kinds:
         lacking += ["masks/ or annotations: COCO JSON, or of LabelMe, CVAT or Label Studio"]
     if lacking:
@@ -97,25 +94,39 @@ def find_layout(root: Path, findings: Findings) -> Layout:
     return Layout(root, images, masks, kinds)
 
 
-def first(paths: Sequence[Path]) -> Path:
-    """The first folder that exists, else the first of all."""
-    return next((path for path in paths if path.is_dir()), paths[0])
+def folder_of(root: Path, names: Sequence[str]) -> Path:
+    """The folder of the first of some names that exists, in any case; else the first name's."""
+    there = {path.name.casefold(): path for path in root.iterdir() if path.is_dir()}
+    found = (there.get(name.casefold()) for name in names)
+    return next((path for path in found if path), root / names[0])
 
 
 def kind_of(path: Path) -> str | None:
     """The kind of annotations in a file, by its beginning; None if that tells nothing."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
-    except OSError:
-        return None
+    head = _head(path)
     if path.suffix == ".xml":
         return CVAT if b"<annotations" in head else None
     if head.startswith(b"["):
-        return LABEL_STUDIO
+        return LABEL_STUDIO if b'"data"' in head and b'"annotations"' in head else None
     if re.search(rb'"shapes"\s*:', head) and re.search(rb'"(version|imagePath|flags)"\s*:', head):
         return LABELME
     return COCO if re.search(rb'"(images|annotations|categories)"\s*:\s*\[', head) else None
+
+
+def _kind_to_expect(path: Path) -> str:
+    """The kind whose reader tells best what is wrong with a file of annotations."""
+    if path.suffix == ".xml":
+        return CVAT
+    return LABEL_STUDIO if _head(path).startswith(b"[") else COCO
+
+
+def _head(path: Path) -> bytes:
+    """The beginning of a file; nothing if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        return b""
 
 
 def split_of_file(path: Path) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.datasets.folder.find_files import Photographs
-from pipeline.datasets.folder.layout import LISTS, Layout, first, split_of_folders
+from pipeline.datasets.folder.layout import Layout, split_of_folders
 from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.text_files import read_ids
 
@@ -28,12 +28,14 @@ def read_splits(
 
     Problems: a list has unknown names, the lists overlap, or a listed val image has no mask.
     """
-    folder = first([layout.root / name for name in LISTS])
+    folder = layout.root / "splits"
+    if not folder.is_dir():  # as in VOC
+        folder = layout.root / "ImageSets" / "Segmentation"
     train, val = (
         _read_list(folder / f"{name}.txt", photographs, findings) for name in ("train", "val")
     )
-    if train is None and val is None:
-        named = _named_parts(layout, photographs, parts)
+    named = _named_parts(layout, photographs, parts) if train is None and val is None else {}
+    if len(set(named.values())) > 1:  # one name alone may just be a name
         train = [key for key in photographs.paths if named.get(key, "train") == "train"]
         if "val" in named.values():
             return train, [key for key, part in named.items() if part == "val" and key in masks]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.data.manifest import IGNORE
 from pipeline.datasets.folder.class_names import Labels, is_background, near
 from pipeline.datasets.folder.find_files import Photographs
 from pipeline.datasets.reading.findings import Findings
@@ -44,8 +45,8 @@ def read_tags(
         if labels.first in named:
             findings.add(labels.line_to_add, [f"tag of {entry['image']}"])
         if key is not None:
-            known = tuple(sorted(label for label in objects if label))
-            tags[key] = known if named else None
+            known = tuple(sorted(label for label in objects if label not in (None, 0, IGNORE)))
+            tags[key] = known if named and objects != {IGNORE} else None
     if photographs.paths:
         findings.add(
             f"{path} names images that cannot be found; correct the names, or remove the rows",

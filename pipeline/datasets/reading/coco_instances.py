@@ -59,7 +59,7 @@ class CocoIndex:
 def read_index(path: Path, findings: Findings, folders: bool = False) -> CocoIndex:
     """Images and categories of an instances file.
 
-    `folders`: file names may contain folders, which are dropped. Problems: an entry lacks a key or
+    `folders`: file names may contain folders. Problems: an entry lacks a key or
     has an impossible value, or an id is used twice.
 
     Raises:
@@ -78,7 +78,7 @@ def read_index(path: Path, findings: Findings, folders: bool = False) -> CocoInd
             elif key == "categories":
                 number = as_key(item["id"])
                 _refuse_double(number, categories)
-                categories[number] = str(item["name"]).strip()
+                categories[number] = as_name(item["name"])
                 groups |= {str(item.get("supercategory"))} - {categories[number]}
         except ODD as error:
             findings.add(f"{path}: invalid entries in {key!r}", [describe(item, error)])
@@ -201,9 +201,8 @@ def unpack_counts(text: str) -> list[int]:
 def _image(item: Any, folders: bool) -> CocoImage:
     """One entry of `images`, with a file name that stays in its folder and a possible size."""
     name, width, height = item["file_name"], whole(item["width"]), whole(item["height"])
-    if folders and isinstance(name, str):
-        name = base_name(name)
-    if not isinstance(name, str) or not is_plain_name(name):
+    own = base_name(name) if folders and isinstance(name, str) else name
+    if not isinstance(name, str) or not is_plain_name(own):
         raise OddValueError(f"file_name {name!r} is not a plain file name")
     check_size(width, height)
     return CocoImage(name, width, height)
@@ -238,6 +237,17 @@ def finite(value: Any) -> float:
     return float(value)
 
 
+def as_name(value: Any) -> str:
+    """A label's name.
+
+    Raises:
+        OddValueError: it is no text.
+    """
+    if not isinstance(value, str | int):
+        raise OddValueError(f"the name {value!r:.40} is no text")
+    return str(value).strip()
+
+
 def _refuse_double(number: Key, known: dict[Key, Any]) -> None:
     """Refuse a second entry with the same id."""
     if number in known:
@@ -256,10 +266,15 @@ def rasterise(instances: Sequence[Instance], height: int, width: int) -> Bytes:
     There is no standard way to do so; this is the one chosen here. Crowd regions are painted first
     and as 255, because they do not outline single objects; every other object is painted over them.
     Then come the objects from the largest area to the smallest, so that the smaller lies on top,
-    layer by layer if there are any. All other pixels are background.
+    layer by layer if there are any; in each layer, what is itself 255 lies on top of all. All other
+    pixels are background.
     """
+
+    def height_of(item: Instance) -> tuple[bool, int, bool, float]:
+        return not item.crowd, item.layer, item.label == IGNORE, -item.area
+
     mask_HW = np.zeros((height, width), dtype=np.uint8)
-    for instance in sorted(instances, key=lambda item: (not item.crowd, item.layer, -item.area)):
+    for instance in sorted(instances, key=height_of):
         region_HW = rle.decode({"size": [height, width], "counts": instance.runs})
         mask_HW[region_HW != 0] = IGNORE if instance.crowd else instance.label
     return mask_HW

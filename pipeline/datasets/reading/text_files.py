@@ -23,7 +23,7 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} cannot be read as UTF-8 text ({error})") from error
+        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8") from error
     return [line.strip() for line in text.rstrip().splitlines()]
 
 

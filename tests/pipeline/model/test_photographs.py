@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.data import heic, images
-from pipeline.model.photographs import find_photographs, make_out
+from pipeline.datasets.folder import layout
+from pipeline.model.photographs import IMAGES, MASKS, find_photographs, make_out
 
 OUT = Path("out")
 
@@ -152,3 +153,14 @@ def test_out_is_tried_first(tree: Path) -> None:
     for bad in (tree / "a/1.jpg", tree / "a/1.jpg/out"):
         with pytest.raises(UserError, match="cannot be written"):
             make_out(bad)
+
+
+def test_the_masks_of_every_folder_that_is_read_are_left_out() -> None:
+    assert {name.casefold() for name in layout.IMAGE_FOLDERS} <= IMAGES
+    assert {name.casefold() for name in layout.MASK_FOLDERS} <= MASKS
+
+
+def test_masks_beside_images_in_one_folder_are_left_out(tree: Path) -> None:
+    (tree / "a/masks").mkdir()
+    (tree / "a/masks/1.png").touch()
+    assert names("a") == ["1", "2", "b/1"]

@@ -216,6 +216,35 @@ def test_ignore_wins_over_what_lies_beneath(root: Path) -> None:
         is_right(root, wanted)
 
 
+def test_ignore_wins_however_large_it_is(root: Path) -> None:
+    over = {"id": 9, "category_id": 3, "segmentation": [[0, 0, 7, 0, 7, 7, 0, 7]]}
+    more = [{**over, "image_id": 1}, {**over, "image_id": 2}]
+    put(root, "annotations.json", coco(names=("leaf", "stone", "ignore"), more=more))
+    wanted = WANTED.copy()
+    wanted[:7, :7] = 255
+    is_right(root, wanted)
+
+
+def test_a_speck_in_the_corner_is_no_share_of_the_sides(root: Path) -> None:
+    put(root, "annotations.json", coco(stone={"segmentation": [[0, 0, 0, 1, 1, 1, 1, 0]]}))
+    wanted = np.where(WANTED == 1, WANTED, 0)
+    wanted[0, 0] = 2
+    is_right(root, wanted)
+
+
+def test_names_that_are_no_text_are_refused(root: Path) -> None:
+    put(root, "annotations.json", coco(names=("leaf", {"a": 1})))
+    with pytest.raises(UserError, match=r"the name .* is no text"):
+        read(root)
+
+
+def test_captions_and_key_points_beside_it_do_not_count(root: Path) -> None:
+    put(root, "annotations/train.json", coco())
+    put(root, "annotations/person_keypoints_train.json", coco(annotations=[{"id": 1}]))
+    put(root, "annotations/log.json", [1, 2])
+    is_right(root)
+
+
 def test_roboflows_group_is_no_class(root: Path) -> None:
     categories = [
         {"id": 0, "name": "things", "supercategory": "none"},
@@ -302,6 +331,8 @@ def test_nothing_there_is_known_by_a_tag(root: Path) -> None:
     put(root, "tags.csv", TAGS + "d,Background\ne,\n")
     manifest = read(root)
     assert tags(manifest) == {**{key: {"leaf", "stone"} for key in "abc"}, "d": set()}
+    put(root, "tags.csv", TAGS + "d,leaf;ignore\ne,ignore\n")
+    assert tags(read(root)) == {**{key: {"leaf", "stone"} for key in "abc"}, "d": {"leaf"}}
 
 
 def test_nothing_there_is_known_by_empty_annotations(root: Path) -> None:
@@ -469,10 +500,22 @@ def test_half_the_masks_of_0_and_1_half_of_0_and_255(root: Path) -> None:
     Image.fromarray(LEAVES * 255).save(root / "masks/b.png")
     manifest = read(root)
     assert all(np.array_equal(mask_HW, LEAVES) for mask_HW in drawn(manifest).values())
+    assert ["1 as a.png", "1 as b.png"] in looked_over(root).warnings.values()
     half = LEAVES.copy()
     half[7] = 255
     Image.fromarray(half).save(root / "masks/a.png")
-    with pytest.raises(UserError, match=r"cannot be told from a class .*: b\.png"):
+    with pytest.raises(UserError, match=r"unclear in these; write it as 1 .*: b\.png"):
+        read(root)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_shape_in_the_transparency_is_refused(root: Path, mode: str) -> None:
+    two_classes(root)
+    masks(root, LEAVES)
+    white = Image.new(mode, (8, 8), "white")
+    white.putalpha(Image.fromarray(LEAVES * 255))
+    white.save(root / "masks/b.png")
+    with pytest.raises(UserError, match="in its transparency alone"):
         read(root)
 
 
@@ -496,8 +539,8 @@ def test_palettes_that_differ_are_told_or_matched_by_colour(root: Path) -> None:
         indexed(order).save(root / f"masks/{name}.png")
     (cases,) = looked_over(root).warnings.values()
     assert cases == [
-        "1 is 255,0,0 in a.png and 0,0,255 in b.png",
-        "2 is 0,0,255 in a.png and 255,0,0 in b.png",
+        "index 1 is 255,0,0 in a.png and 0,0,255 in b.png",
+        "index 2 is 0,0,255 in a.png and 255,0,0 in b.png",
     ]
     put(root, "colours.csv", "name,red,green,blue\nbackground,0,0,0\nleaf,255,0,0\nstone,0,0,255\n")
     is_right(root)
@@ -551,6 +594,42 @@ def test_photographs_may_lie_deeper(root: Path, inner: str) -> None:
     (root / "annotations.json").unlink()
     masks(root)
     is_right(root)
+
+
+def test_folders_may_be_called_in_capitals(root: Path) -> None:
+    masks(root)
+    (root / "images").rename(root / "Images")
+    (root / "masks").rename(root / "Masks")
+    is_right(root)
+
+
+def test_one_name_alone_is_no_split(root: Path) -> None:
+    put(root, "my_test_project.json", coco())
+    is_right(root)
+
+
+def test_roboflows_folders_may_share_names(root: Path) -> None:
+    for folder in ("train", "valid"):
+        photographs(root / folder, "a")
+        part = coco()
+        part["images"] = part["images"][:1]
+        part["annotations"] = [item for item in part["annotations"] if item["image_id"] == 1]
+        put(root, f"{folder}/_annotations.coco.json", part)
+    (root / "images/a.png").unlink()
+    (root / "images/b.png").unlink()
+    rows = {row.id: row.split for row in read(root).rows}
+    assert rows == {"c": "weak", "train__a": "strong", "valid__a": "val"}
+
+
+def test_folders_of_annotations_tell_names_apart(root: Path) -> None:
+    for folder, old in (("cam1", "a"), ("cam2", "b")):
+        (root / "images" / folder).mkdir()
+        (root / f"images/{old}.png").rename(root / f"images/{folder}/x.png")
+    values = coco()
+    values["images"][0]["file_name"] = "cam1/x.png"
+    values["images"][1]["file_name"] = "cam2\\x.png"
+    put(root, "annotations.json", values)
+    assert set(drawn(read(root))) == {"cam1__x", "cam2__x"}
 
 
 def test_folders_may_say_the_split_and_share_names(root: Path) -> None:
