@@ -48,6 +48,7 @@ class Annotations:
         masks: files.
         reader: of these files, unless they are PNGs of class indices.
         tags: class indices; empty where someone looked, and none of the classes is there.
+        sizes: height and width, as annotations say them.
         parts: of the split, where files or folders say that: train, val or test.
         sources: names for messages, of what masks were painted from.
     """
@@ -57,6 +58,7 @@ class Annotations:
     masks: Mapping[str, Path] = field(default_factory=dict)
     reader: MaskReader | None = None
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,8 +96,9 @@ def read_annotations(
     with findings.gathered():
         if listing.exists():
             labels = read_list(listing)
-        elif names:
-            labels = labels_of_export(root, names)
+        else:
+            used = sorted({name for image in found for name in image.tags})
+            labels = labels_of_export(root, names or used)
     if labels is None:
         return Annotations(kind, None)
     return _paint(kind, _match(found, photographs, root, findings), labels, folder, findings)
@@ -126,15 +129,14 @@ def _paint(
     """Paint what an annotation tool exported into masks.
 
     An image without an outline gets no mask. What is annotated in it are its tags; if that is
-    nothing, someone looked at it, and none of the classes is there: enough to validate on.
+    nothing, someone looked at it, and none of the classes is there.
     """
     _check_names(found.values(), labels, findings)
     (folder / MASKS).mkdir(exist_ok=True)
     masks, tags = {}, {}
     for key, image in track(list(found.items()), "paint masks"):
         instances = [_instance(item, labels) for item in image.objects]
-        outlined = any(item.known and labels.find(item.name) != IGNORE for item in image.objects)
-        if outlined or (image.part == "val" and not image.tags | image.flags):
+        if any(item.known and labels.find(item.name) != IGNORE for item in image.objects):
             masks[key] = folder / MASKS / f"{key}.png"
             painted = rasterise(instances, image.height, image.width)
             write_mask(masks[key], painted, labels.classes)
@@ -146,6 +148,7 @@ def _paint(
         labels,
         masks,
         tags=tags,
+        sizes={key: (image.height, image.width) for key, image in found.items() if image.width},
         parts={key: image.part for key, image in found.items() if image.part},
         sources={key: image.source for key, image in found.items()},
     )

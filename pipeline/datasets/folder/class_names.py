@@ -124,6 +124,8 @@ def labels_of_export(root: Path, names: Iterable[str]) -> Labels:
         UserError: the names cannot be classes.
     """
     objects = [name for name in names if not (is_background(name) or is_ignored(name))]
+    if not objects:
+        raise UserError(f"{root}: nothing is annotated; draw some objects first")
     same = clashing_names(objects)
     if same:
         raise UserError(

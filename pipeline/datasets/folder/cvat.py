@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.data.images import Bytes
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, ellipse, rectangle, rotated
+from pipeline.datasets.folder.layout import SPLITS
 from pipeline.datasets.reading.coco_instances import check_size
 from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.odd_values import ODD, OddValueError, number, reason, whole
@@ -108,7 +109,8 @@ class _Target:
         name = attributes["name"]
         width, height = whole(attributes["width"]), whole(attributes["height"])
         check_size(width, height)
-        self.image = AnnotatedImage(f"{self.path}: {name}", name, width, height)
+        part = SPLITS.get(attributes.get("subset", "").casefold())
+        self.image = AnnotatedImage(f"{self.path}: {name}", name, width, height, part=part)
         self.images.append(self.image)
 
 

@@ -44,8 +44,8 @@ class Photographs:
     def find(self, name: str) -> str | None:
         """The id of a photograph by the name another file gives it; None if none or several fit.
 
-        Names may contain folders of another machine, another suffix, percent signs instead of
-        special characters, and what Label Studio adds to uploaded files.
+        Names may contain folders of another machine, another suffix, capitals, percent signs in
+        place of special characters, and what Label Studio adds to uploaded files.
         """
         for form in dict.fromkeys((nfc(name), nfc(unquote(name)))):
             parts = re.split(r"[/\\]", form)
@@ -59,7 +59,7 @@ class Photographs:
         """The one photograph that the longest end of a path fits."""
         for start in range(len(parts)):
             end = "/".join(parts[start:])
-            for key in (end, _without_suffix(end)):
+            for key in (end, _without_suffix(end), end.casefold(), _without_suffix(end.casefold())):
                 if key in self.named:
                     return self.named[key]
         return None
@@ -128,8 +128,8 @@ def find_masks(folder: Path, photographs: Photographs, findings: Findings) -> di
     found = list(walk(folder))
     masks = [path for path in found if path.suffix.lower() in MASK_SUFFIXES]
     findings.add(
-        f"{folder} has files that are no masks; masks are PNG, TIFF or BMP files, as JPEG and GIF "
-        "change pixels: export them again",
+        f"{folder} has files that are not read as masks, which are PNG, TIFF or BMP files (JPEG "
+        "changes pixels); keep them elsewhere, or export them again",
         [path.relative_to(folder) for path in found if path.suffix.lower() not in MASK_SUFFIXES],
     )
     by_id: dict[str, list[Path]] = defaultdict(list)
@@ -201,6 +201,7 @@ def _names(
             bare[end.rpartition(".")[0]].add(key)
         bare[nfc(key)].add(key)
         uploaded[re.sub(r"[^-\w.]", "", parts[-1].replace(" ", "_"))].add(key)
-    ids = {**uploaded, **bare, **exact}  # whole names go before others
+    folded = {name.casefold(): same for name, same in {**bare, **exact}.items()}
+    ids = {**folded, **uploaded, **bare, **exact}  # whole names go before others
     shared = {name: same for name, same in ids.items() if len(same) > 1}
     return {name: min(same) for name, same in ids.items() if len(same) == 1}, shared

@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.base.errors import UserError
+from pipeline.data.images import write_mask
 from pipeline.data.manifest import ClassList, Row
 from pipeline.datasets.folder.annotations import Annotations, read_annotations
 from pipeline.datasets.folder.find_files import find_photographs
-from pipeline.datasets.folder.layout import COCO, LABELME, find_layout
+from pipeline.datasets.folder.layout import COCO, LABELME, MASKS, find_layout
 from pipeline.datasets.folder.splits import read_splits
 from pipeline.datasets.folder.tags_csv import Tags, read_tags
 from pipeline.datasets.reading.findings import Findings, name_some
@@ -56,7 +59,8 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     need_objects(rows, data_root)
     if found.left_out:
         log.warning(
-            "%d images are left out: they have neither masks nor tags, or are in no list: %s",
+            "%d images are left out: they have neither masks nor tags, or are for testing, or are "
+            "in no list: %s",
             len(found.left_out),
             name_some(found.left_out),
         )
@@ -88,8 +92,13 @@ def find(folder: Path, data_root: Path, share: float, seed: int, findings: Findi
         [key for key, named in known.tags.items() if not named and key not in listed],
         "If nobody has looked at them yet, list them in tags.csv with an empty cell.",
     )
-    masks = known.masks
-    train, val = read_splits(layout, photographs, masks, known.parts, share, seed, findings)
+    masks = dict(known.masks)
+    empty = {key for key in known.sizes if key not in masks and tags.get(key) == ()}
+    train, val = read_splits(layout, photographs, masks, empty, known.parts, share, seed, findings)
+    for key in empty.intersection(val):  # where nothing is, all is background
+        assert known.classes is not None
+        masks[key] = folder / MASKS / f"{key}.png"
+        write_mask(masks[key], np.zeros(known.sizes[key], np.uint8), known.classes)
     splits = {name: "strong" if name in masks else "weak" for name in train}
     splits |= dict.fromkeys(val, "val")
     entries = [

@@ -15,6 +15,7 @@ def read_splits(
     layout: Layout,
     photographs: Photographs,
     masks: Container[str],
+    empty: Container[str],
     parts: Mapping[str, str],
     share: float,
     seed: int,
@@ -24,10 +25,12 @@ def read_splits(
 
     They are those of splits/train.txt and val.txt. Without these, they are what the names of files
     of annotations (`parts`), or of the folders of photographs, say, if they name both; images for
-    testing are neither. Without such names, a share of the masked images is drawn.
+    testing are neither. Without such names, a share of the masked images is drawn. Images that are
+    known to be `empty` may validate as well as those with masks.
 
     Problems: a list has unknown names, the lists overlap, or a listed val image has no mask.
     """
+    truth = {key for key in photographs.paths if key in masks or key in empty}
     folder = layout.root / "splits"
     if not folder.is_dir():  # as in VOC
         folder = layout.root / "ImageSets" / "Segmentation"
@@ -38,7 +41,7 @@ def read_splits(
     if len(set(named.values())) > 1:  # one name alone may just be a name
         train = [key for key in photographs.paths if named.get(key, "train") == "train"]
         if "val" in named.values():
-            return train, [key for key, part in named.items() if part == "val" and key in masks]
+            return train, [key for key, part in named.items() if part == "val" and key in truth]
     pool = list(photographs.paths) if train is None else train
     if val is None:
         val = draw_val([name for name in pool if name in masks], share, seed)
@@ -51,7 +54,7 @@ def read_splits(
     findings.add(
         f"{folder / 'val.txt'} lists images without masks; add the masks or remove the "
         "images from the list",
-        [n for n in val if n not in masks],
+        [name for name in val if name not in truth],
     )
     held_out = set(val)
     return [name for name in pool if name not in held_out], val

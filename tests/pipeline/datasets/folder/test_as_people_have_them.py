@@ -188,6 +188,31 @@ def test_names_may_be_percent_encoded_and_from_another_machine(root: Path) -> No
     assert set(drawn(read(root))) == {"my leaf #1", "Käfer"}
 
 
+def test_capitals_in_names_do_not_count(root: Path) -> None:
+    for name in "ab":
+        (root / f"images/{name}.png").rename(root / f"images/IMG_{name}.PNG")
+    values = coco()
+    for item in values["images"]:
+        item["file_name"] = f"img_{item['file_name']}"
+    put(root, "annotations.json", values)
+    assert set(drawn(read(root))) == {"IMG_a", "IMG_b"}
+
+
+def test_cvats_subsets_are_a_split(root: Path) -> None:
+    shape = '<polygon label="leaf" points="0,0;4,0;4,4;0,4"/>'
+    images = [
+        f'<image name="{name}.png" subset="{part}" width="8" height="8">{shape}</image>'
+        for name, part in (("a", "Train"), ("b", "Validation"))
+    ]
+    put(root, "annotations.xml", f"<annotations>{''.join(images)}</annotations>")
+    put(root, "tags.csv", "image,tags\nc,leaf\n")
+    assert {row.id: row.split for row in read(root).rows} == {
+        "a": "strong",
+        "b": "val",
+        "c": "weak",
+    }
+
+
 def test_whole_names_go_before_what_tools_make_of_them(root: Path) -> None:
     photographs(root / "images", "d")
     (root / "images/d.png").rename(root / "images/a b.png")
@@ -355,6 +380,23 @@ def test_who_only_ignores_has_not_said_that_nothing_is_there(root: Path) -> None
     put(root, "annotations.json", values)
     is_right(root)
     assert looked_over(root).left_out == ["d"]
+
+
+def test_an_image_known_to_be_empty_can_validate(root: Path) -> None:
+    photographs(root / "images", "d")
+    values = coco()
+    values["images"].append({"id": "d", "file_name": "d.png", "width": 8, "height": 8})
+    put(root, "annotations.json", values)
+    put(root, "splits/val.txt", "b\nd\n")
+    rows = {row.id: row for row in read(root).rows}
+    assert (rows["d"].split, rows["d"].tags, rows["d"].mask) == ("val", (), "masks/d.png")
+    assert (rows["a"].split, rows["c"].split) == ("strong", "weak")
+
+
+def test_nothing_annotated_at_all_is_said(root: Path) -> None:
+    put(root, "annotations.json", coco(names=("ignore",), annotations=[]))
+    with pytest.raises(UserError, match="nothing is annotated; draw some objects first"):
+        read(root)
 
 
 def test_flags_of_labelme_are_tags_only_if_they_are_classes(tmp_path: Path) -> None:

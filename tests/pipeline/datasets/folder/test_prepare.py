@@ -181,7 +181,7 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
             lambda root: save_image(root / "images/m0.png"),
             r"same name but for the suffix; .*: images/m0\.jpg, images/m0\.png",
         ),
-        (write("masks/m0.jpg", ""), r"masks are PNG, TIFF or BMP files, .*: m0\.jpg"),
+        (write("masks/m0.jpg", ""), r"are not read as masks, .*: m0\.jpg"),
         (
             remove("images/m*"),
             r"masks whose image cannot be found; .*: m0\.png, m1\.png, m2\.png, m3\.png",
