@@ -26,6 +26,7 @@ from pipeline.data.sixteen_bits import white_of
 from pipeline.datasets.reading.findings import Findings
 
 Counts = NDArray[np.int64]  # pixels by class index, (256,)
+FEW_LEVELS = 32  # of 256 for 98 % of all pixels: nothing much can be seen
 IMAGES, MASKS = "images cannot be used", "masks cannot be used"
 
 
@@ -161,7 +162,7 @@ def inspect_all(
             wide += [(seen, row, counts_256)] if seen.peak else []
             yield from [] if seen.peak else [(row, counts_256)]
     reader.tell()
-    yield from _narrow(wide, folder, data_root)
+    yield from _narrow(wide, folder, data_root, findings)
 
 
 def _row(entry: Entry, files: tuple[str, str], seen: Inspected, counts_256: Counts | None) -> Row:
@@ -172,20 +173,32 @@ def _row(entry: Entry, files: tuple[str, str], seen: Inspected, counts_256: Coun
 
 
 def _narrow(
-    wide: Sequence[tuple[Inspected, Row, Counts | None]], folder: Path, data_root: Path
+    wide: Sequence[tuple[Inspected, Row, Counts | None]],
+    folder: Path,
+    data_root: Path,
+    findings: Findings,
 ) -> Iterator[tuple[Row, Counts | None]]:
     """Write photographs of 16 bits with 8, all by one range, and yield their rows."""
     if not wide:
         return
-    white = white_of(max(seen.peak for seen, _, _ in wide))
+    peak, brightest = max((seen.peak, row.id) for seen, row, _ in wide)
+    white, levels_256 = white_of(peak), np.zeros(256, np.int64)
     write_white(folder, white)
     (folder / "images").mkdir(exist_ok=True)
     for seen, row, counts_256 in track(wide, "scale photographs of 16 bits"):
         name = f"images/{row.id}.png"
-        source = data_root / row.image.removeprefix(ROOT)
-        read_image(source, row.size, white).save(folder / name)
+        narrowed = read_image(data_root / row.image.removeprefix(ROOT), row.size, white)
+        narrowed.save(folder / name)
+        levels_256 += np.bincount(np.asarray(narrowed).ravel(), minlength=256)
         seen.digest.update(str(white).encode())
         yield replace(row, image=name, md5=seen.digest.hexdigest()), counts_256
+    low, high = np.searchsorted(levels_256.cumsum() / levels_256.sum(), (0.01, 0.99))
+    if high - low < FEW_LEVELS:
+        findings.warn(
+            "Photographs of 16 bits have few levels left of 256 when scaled by their largest value",
+            [f"{high - low + 1}, as {brightest} has the value {peak}"],
+            "Stretch all of them alike before, or correct pixels that are no part of the picture.",
+        )
 
 
 def need_splits(rows: Iterable[Row]) -> None:

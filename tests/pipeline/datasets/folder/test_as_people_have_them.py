@@ -612,6 +612,20 @@ def test_12_bits_in_16_are_scaled_by_the_range_of_all(root: Path, name: str, cha
     assert looked_over(root).conversions["scaled from 16 bits"] == 3
 
 
+@pytest.mark.parametrize(("low", "high", "odd"), [(29_000, 29_999, 0), (0, 4095, 65_535)])
+def test_a_range_that_is_hardly_used_is_told(root: Path, low: int, high: int, odd: int) -> None:
+    masks(root)
+    for stem in "abc":
+        array = np.linspace(low, high, 4096, dtype=np.uint16).reshape(64, 64, 1)
+        (root / f"images/{stem}.png").write_bytes(png16(array))
+    for stem in "ab":
+        Image.fromarray(np.kron(WANTED, np.ones((8, 8), np.uint8))).save(root / f"masks/{stem}.png")
+    if odd:
+        array[0, 0] = odd  # a dead pixel
+        (root / "images/c.png").write_bytes(png16(array))
+    assert any("few levels left" in finding for finding, _ in looked_over(root).warnings)
+
+
 def test_a_second_channel_is_not_dropped(root: Path) -> None:
     masks(root)
     (root / "images/a.tif").write_bytes(tiff(np.zeros((8, 8, 2), np.uint8), extras=(0,)))
