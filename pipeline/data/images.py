@@ -66,8 +66,8 @@ class Checked(NamedTuple):
 def is_system_file(name: str) -> bool:
     r"""Whether a file or folder is one that systems leave among people's own.
 
-    >>> [is_system_file(name) for name in (".DS_Store", "Thumbs.db", "Icon\r", "__MACOSX", "a.jpg")]
-    [True, True, True, True, False]
+    >>> tuple(map(is_system_file, (".DS_Store", "Thumbs.db", "Icon\r", "__MACOSX", "a.jpg")))
+    (True, True, True, True, False)
     """
     return name.startswith(".") or name.casefold() in SYSTEM_FILES
 

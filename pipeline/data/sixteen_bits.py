@@ -21,8 +21,8 @@ Values = NDArray[np.uint16]
 def white_of(peak: int) -> int:
     """The value that becomes 255, where `peak` is the largest: of the least bits that hold it.
 
-    >>> [white_of(peak) for peak in (3, 255, 256, 4000, 4095, 4096, 65535)]
-    [255, 255, 511, 4095, 4095, 8191, 65535]
+    >>> tuple(map(white_of, (3, 255, 256, 4000, 4095, 4096, 65535)))
+    (255, 255, 511, 4095, 4095, 8191, 65535)
     """
     return int(2 ** max(8, peak.bit_length()) - 1)
 

@@ -19,8 +19,8 @@ LISTS = ("classes.txt", "labels.txt")  # the second is LabelMe's
 def is_background(name: str) -> bool:
     """Whether a name is a spelling of background.
 
-    >>> [is_background(name) for name in ("Background", "_background_", "leaf")]
-    [True, True, False]
+    >>> tuple(map(is_background, ("Background", "_background_", "leaf")))
+    (True, True, False)
     """
     return name.strip("_ ").casefold() == BACKGROUND
 
@@ -28,8 +28,8 @@ def is_background(name: str) -> bool:
 def is_ignored(name: str) -> bool:
     """Whether a name means that its pixels are unknown, 255.
 
-    >>> [is_ignored(name) for name in ("ignore", "__ignore__", "leaf")]
-    [True, True, False]
+    >>> tuple(map(is_ignored, ("ignore", "__ignore__", "leaf")))
+    (True, True, False)
     """
     return name.strip("_ ").casefold() == "ignore"
 

@@ -226,7 +226,7 @@ def _corners(corners: list[Any], height: int, width: int) -> list[float]:
     numbers = [finite(corner) for corner in corners]
     for values, side in ((numbers[::2], width), (numbers[1::2], height)):
         if min(values) < -side or max(values) > 2 * side:
-            raise OddValueError(f"a polygon far outside its image of {width}x{height} pixels")
+            raise OddValueError(f"corners far outside the image of {width}x{height} pixels")
     return numbers
 
 
