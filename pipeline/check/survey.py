@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.manifest import IGNORE, ClassList, Row
-from pipeline.datasets.folder.prepare import find, need_objects
+from pipeline.datasets.folder.prepare import find, look
 from pipeline.datasets.reading.findings import Findings
-from pipeline.datasets.reading.manifest_rows import inspect_all, need_splits
 
 KNOWN, VAL, TAGGED = "strong", "val", "weak"
 
@@ -81,16 +80,8 @@ def survey(root: Path, share: float, seed: int, folder: Path) -> Survey:
     found = find(folder, root, share, seed, findings)
     known = found.annotations
     made = Survey(root, known.kind, known.classes, found.left_out)
-    for row, counts_256 in inspect_all(
-        found.entries, known.classes, folder, root, findings, known.reader
-    ):
+    for row, counts_256 in look(found, folder, root, findings):
         made.count(row, counts_256)
-    if not findings:
-        with findings.gathered():
-            need_splits(made.rows)
-    if not findings:
-        with findings.gathered():
-            need_objects(made.rows, root)
     made.problems, made.warnings = findings.problems, findings.warnings
     made.converted = findings.converted
     return made

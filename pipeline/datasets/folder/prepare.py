@@ -1,22 +1,21 @@
 """The user's own photographs: images/, their masks or annotations, tags.csv and classes.txt."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.base.errors import UserError
 from pipeline.data.images import write_mask
-from pipeline.data.manifest import ClassList, Row
+from pipeline.data.manifest import IGNORE, ClassList, Row
 from pipeline.datasets.folder.annotations import Annotations, read_annotations
 from pipeline.datasets.folder.find_files import find_photographs
 from pipeline.datasets.folder.layout import COCO, LABELME, MASKS, find_layout
 from pipeline.datasets.folder.splits import read_splits
 from pipeline.datasets.folder.tags_csv import Tags, read_tags
 from pipeline.datasets.reading.findings import Findings, name_some
-from pipeline.datasets.reading.manifest_rows import Entry, make_rows
+from pipeline.datasets.reading.manifest_rows import Counts, Entry, inspect_all, need_splits
 from pipeline.settings.params import Params
 
 log = logging.getLogger(__name__)
@@ -54,9 +53,9 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     findings = Findings()
     found = find(folder, data_root, params.download.folder.val_share, params.seed, findings)
     known = found.annotations
-    rows = make_rows(found.entries, known.classes, folder, data_root, findings, known.reader)
+    rows = {row.id: row for row, _ in look(found, folder, data_root, findings)}
+    findings.refuse(data_root)
     assert known.classes is not None
-    need_objects(rows, data_root)
     if found.left_out:
         log.warning(
             "%d images are left out: they have neither masks nor tags, or are for testing, or are "
@@ -68,7 +67,7 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
         log.warning("%s: %s. %s", finding, name_some(cases), fix)
     for kind, count in findings.converted.items():
         log.warning("%d %s", count, kind)
-    return rows, known.classes
+    return [rows[entry.id] for entry in found.entries], known.classes
 
 
 def find(folder: Path, data_root: Path, share: float, seed: int, findings: Findings) -> Found:
@@ -127,14 +126,28 @@ def _join(drawn: Tags, listed: Tags) -> dict[str, tuple[int, ...]]:
     return joined
 
 
-def need_objects(rows: Iterable[Row], data_root: Path) -> None:
-    """Refuse masks without any object: some tools write objects as 255, which is ignore here.
+def look(
+    found: Found, folder: Path, data_root: Path, findings: Findings
+) -> Iterator[tuple[Row, Counts | None]]:
+    """Read all images and masks; yield the rows, each with its mask's pixels by class index.
 
-    Raises:
-        UserError: no strong image's mask has a class besides background.
+    Some tools write objects as 255, which is ignore here, so masks without any object are refused.
+
+    Problems: what `inspect_all` finds; else an empty split, or no object in a strong image's mask.
     """
-    if not any(row.tags for row in rows if row.split == "strong"):
-        raise UserError(
+    known, rows, objects = found.annotations, list[Row](), False
+    for row, counts_256 in inspect_all(
+        found.entries, known.classes, folder, data_root, findings, known.reader
+    ):
+        rows.append(row)
+        if row.split == "strong" and counts_256 is not None:
+            objects = objects or bool(counts_256[1:IGNORE].any())
+        yield row, counts_256
+    if not findings:
+        with findings.gathered():
+            need_splits(rows)
+    if not findings and not objects:
+        findings.add(
             f"{data_root}: no mask of a training image contains an object; pixel values must be "
             "class indices: 0 for the first class in classes.txt, 1 for the next, 255 to ignore"
         )

@@ -350,6 +350,14 @@ def test_tags_of_the_user_join_those_of_the_mask(root: Path) -> None:
     is_right(root, np.where(WANTED == 2, 0, WANTED))
 
 
+def test_tags_beside_masks_are_no_objects_in_them(root: Path) -> None:
+    masks(root, WANTED * 0)
+    put(root, "tags.csv", TAGS + "a,stone\nb,leaf\n")
+    with pytest.raises(UserError, match="no mask of a training image contains an object"):
+        read(root)
+    assert not looked_over(root).usable
+
+
 def test_nothing_there_is_known_by_a_tag(root: Path) -> None:
     masks(root)
     photographs(root / "images", "de")
