@@ -93,26 +93,22 @@ def make_rows(
     folder: Path,
     data_root: Path,
     findings: Findings | None = None,
-    reader: MaskReader | None = None,
 ) -> list[Row]:
     """Manifest rows, with sizes and md5 from the files and tags from the masks.
 
     Args:
         entries: images whose files lie under `folder` or `data_root`.
         classes: the classes of the masks; None if they are not known.
-        folder: folder the manifest will lie in; gets masks/ with those that have to be written.
+        folder: folder the manifest will lie in.
         data_root: what `@root/` stands for.
         findings: what was found before, to be reported together with what is found here.
-        reader: reads the masks; without it, they are PNGs of class indices.
 
     Raises:
         DataError: images or masks are missing, unreadable, of different sizes, or masks hold
             indices past the classes; or a split that training needs is empty.
     """
     findings = Findings() if findings is None else findings
-    rows = [row for row, _ in inspect_all(entries, classes, folder, data_root, findings, reader)]
-    order = {entry.id: place for place, entry in enumerate(entries)}
-    rows.sort(key=lambda row: order[row.id])
+    rows = [row for row, _ in inspect_all(entries, classes, folder, data_root, findings)]
     if not findings:
         with findings.gathered():
             need_splits(rows)
