@@ -57,7 +57,7 @@ class Survey:
     def count(self, row: Row, counts_256: NDArray[np.int64] | None) -> None:
         """Count one image, and the pixels of each index in its mask."""
         self.rows.append(row)
-        self.images.setdefault(row.split, Counter()).update(row.tags)
+        self.images.setdefault(row.split, Counter()).update(row.tags or ())
         if counts_256 is None:
             return
         self.pixels_256 += counts_256

@@ -1,10 +1,12 @@
 """The manifest: one row an image, the same for every kind of data set.
 
-`data/dataset/manifest.csv` has the columns id, image, mask, split, tags, width, height, md5 and
-`classes.csv` the columns index, name, red, green, blue. Paths are relative to the manifest's own
-folder, or to the user's `data_root` where they start with `@root/`; so a manifest moves between
-machines with its repository. Tags are class names joined by `;`. The md5 is of image and mask
-together: stages depend on the manifest alone, and it changes when any file it names does.
+`data/dataset/manifest.csv` has the columns id, image, mask, split, tags, width, height, md5, where
+needed also truth, proxy, fold (`Row`), and `classes.csv` the columns index, name, red, green, blue.
+Paths are relative to the manifest's own folder, or to the user's `data_root` where they start with
+`@root/`; so a manifest moves between machines with its repository. Tags are class names joined by
+`;`; an empty cell says that the image is known to show none, `?` that its tags are not known. The
+md5 is of all files of a row: stages depend on the manifest alone, and it changes when any file it
+names does.
 """
 
 import csv
@@ -17,7 +19,7 @@ from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from sys import intern
-from typing import TextIO
+from typing import Any, TextIO
 
 from pipeline.base.atomic import whole_file
 from pipeline.base.errors import UserError, need
@@ -27,32 +29,49 @@ from pipeline.settings.paths import DATASET, resolve_user_path
 ROOT = "@root/"
 SPLITS = ("strong", "weak", "val", "test")
 COLUMNS = ("id", "image", "mask", "split", "tags", "width", "height", "md5")
+OPTIONAL = ("truth", "proxy", "fold")  # columns that are there if a row has one
+UNKNOWN = "?"  # in place of tags
 WHITE = "white.txt"
 IGNORE = 255  # border or unlabelled: in no loss and no score
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image: `mask` is empty where there is none, `tags` are indices of object classes.
+    """One image.
 
-    `care` is what reading the image took, such as "turned by EXIF"; it is for the summary of
-    stage download and not in the file.
+    Attributes:
+        image, mask: files of width x height pixels; `mask` is empty where there is none.
+        tags: indices of the object classes in it; None: not known.
+        truth: the mask at the photograph's own size, where download scaled it and scores count.
+        proxy: a proxy mask that another tool made, where there is one.
+        fold: which of the folds that are scored it belongs to; None: to none.
+        care: what reading the image took, such as "turned by EXIF"; it is for the summary of stage
+            download and not in the file.
     """
 
     id: str
     image: str
     mask: str
     split: str
-    tags: tuple[int, ...]
+    tags: tuple[int, ...] | None
     width: int
     height: int
     md5: str = ""
+    truth: str = ""
+    proxy: str = ""
+    fold: int | None = None
     care: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, as `read_image` compares them."""
         return self.width, self.height
+
+    @property
+    def known_tags(self) -> tuple[int, ...]:
+        """The tags of an image whose tags are known, which alone may ask (`Manifest.tagged`)."""
+        assert self.tags is not None, f"the tags of {self.id!r} are not known"
+        return self.tags
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,14 @@ class Manifest:
         """Rows anything may be trained on: strong and weak."""
         return self.of("strong", "weak")
 
+    def tagged(self) -> list[Row]:
+        """Training rows whose tags are known: all that the classifier and DSRG may see."""
+        return [row for row in self.train() if row.tags is not None]
+
+    def scored(self) -> list[Row]:
+        """Val rows with a mask: all that a score counts."""
+        return [row for row in self.of("val") if row.mask]
+
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
     """The PASCAL VOC colour map: bits of the index spread over the high bits of R, G, B.
@@ -123,6 +150,8 @@ def make_classes(names: Sequence[str]) -> ClassList:
     for name in names:
         if not name.strip() or ";" in name:
             raise UserError(f"class name {name!r} is empty or holds a ';'; rename it")
+        if name == UNKNOWN:
+            raise UserError(f"class name {name!r} stands for tags that are not known; rename it")
         if any(map(is_unprinted, name)):
             raise UserError(f"class name {name!r} holds a control character; rename it")
     doubles = sorted(name for name, count in Counter(names).items() if count > 1)
@@ -138,21 +167,27 @@ def write_manifest(folder: Path, rows: Iterable[Row], classes: ClassList) -> Non
         UserError: an id is repeated or a split is unknown.
     """
     seen: set[str] = set()
+    rows = list(rows)
+    further = [
+        name for name in OPTIONAL if any(getattr(row, name) not in ("", None) for row in rows)
+    ]
     with (
         whole_file(folder / "manifest.csv") as part,
         part.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow([*COLUMNS, *further])
         for row in rows:
             if row.id in seen:
                 raise UserError(f"image id {row.id!r} is twice in the data set")
             if row.split not in SPLITS:
                 raise UserError(f"image {row.id!r} has the unknown split {row.split!r}")
             seen.add(row.id)
-            tags = ";".join(classes.names[tag] for tag in row.tags)
-            size = row.width, row.height
-            writer.writerow([row.id, row.image, row.mask, row.split, tags, *size, row.md5])
+            tags = UNKNOWN
+            if row.tags is not None:
+                tags = ";".join(classes.names[tag] for tag in row.tags)
+            cells = [row.id, row.image, row.mask, row.split, tags, row.width, row.height, row.md5]
+            writer.writerow([*cells, *(getattr(row, name) for name in further)])
     with (
         whole_file(folder / "classes.csv") as part,
         part.open("w", newline="", encoding="utf-8") as file,
@@ -213,13 +248,18 @@ def read_rows(file: TextIO, classes: ClassList) -> Iterator[Row]:
     number = cache(int)
 
     @cache
-    def indices(tags: str) -> tuple[int, ...]:
-        return tuple(index[name] for name in tags.split(";") if name)
+    def indices(tags: str) -> tuple[int, ...] | None:
+        return None if tags == UNKNOWN else tuple(index[name] for name in tags.split(";") if name)
 
     reader = csv.reader(file)
-    columns = itemgetter(*map(next(reader, []).index, COLUMNS))
+    header = next(reader, [])
+    columns = itemgetter(*map(header.index, COLUMNS))
+    further = {name: header.index(name) for name in OPTIONAL if name in header}
     for cells in filter(None, reader):
         name, image, mask, split, tags, width, height, md5 = columns(cells)
+        more: dict[str, Any] = {key: cells[place] for key, place in further.items()}
+        if "fold" in more:
+            more["fold"] = int(more["fold"]) if more["fold"] else None
         if split not in SPLITS:
             raise ValueError(f"image {name!r} has the split {split!r}")
         try:
@@ -229,7 +269,8 @@ def read_rows(file: TextIO, classes: ClassList) -> Iterator[Row]:
                 f"{file.name}: image {name!r} has the tag {error.args[0]!r}, "
                 "which is not in classes.csv"
             ) from None
-        yield Row(name, image, mask, intern(split), known, number(width), number(height), md5)
+        size = number(width), number(height)
+        yield Row(name, image, mask, intern(split), known, *size, md5, **more)
 
 
 def write_white(folder: Path, white: int) -> None:

@@ -22,9 +22,9 @@ def read_seeds(folder: Path, manifest: Manifest) -> NDArray[np.uint8]:
         seeds_Nhw: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     except (ValueError, EOFError) as error:
         raise UserError(f"{path} is damaged ({error}): run `python -m stages.seeds`") from error
-    if len(seeds_Nhw) != len(manifest.train()):
+    if len(seeds_Nhw) != len(manifest.tagged()):
         raise UserError(
-            f"{path} holds {len(seeds_Nhw)} images, the manifest {len(manifest.train())}: "
+            f"{path} holds {len(seeds_Nhw)} images, the manifest {len(manifest.tagged())}: "
             "run `python -m stages.seeds` again"
         )
     return seeds_Nhw

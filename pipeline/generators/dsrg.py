@@ -43,7 +43,7 @@ def generator_of(params: Params, network: DsrgNet) -> Generator:
         image_3HW = image_3HW.to(device)
         warped = [warp(image_3HW, side) for side in sides]
         logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))
-        return posterior(logits_CHW, image_3HW, row.tags, weights)
+        return posterior(logits_CHW, image_3HW, row.known_tags, weights)
 
     return generate
 

@@ -102,7 +102,7 @@ def read_scores(manifest: Manifest, variant: str, seed: int, seeds: int) -> Scor
     Raises:
         UserError: it has not run, or left something else.
     """
-    images = sum(1 for row in manifest.of("val") if row.mask)
+    images = len(manifest.scored())
     if not images:
         return None
     again = f"evaluate {variant}"

@@ -158,7 +158,7 @@ def papers_setting(params: Params) -> str:
 def counts_of(params: Params, manifest: Manifest, plan: Plan) -> RunSize:
     """How large this run is; all its plans have the same lists."""
     train = params.train
-    val = sum(bool(row.mask) for row in manifest.of("val"))
+    val = len(manifest.scored())
     schedule = f"{train.iterations} steps" if train.iterations else f"{train.epochs} epochs"
     return RunSize(len(plan.strong), len(plan.weak), val, schedule)
 

@@ -77,7 +77,7 @@ def read_prediction(name: str, image_id: str, truth_HW: Bytes) -> Bytes:
 
 
 def read_seed_grids(manifest: Manifest) -> Bytes:
-    """The localisation seeds of all training images (N, h, w), in the order of `Manifest.train`.
+    """The localisation seeds of all tagged images (N, h, w), in the order of `Manifest.tagged`.
 
     Raises:
         UserError: they are missing, damaged, or were made for another data set.
@@ -87,7 +87,7 @@ def read_seed_grids(manifest: Manifest) -> Bytes:
         seeds_Nhw: Bytes = np.load(path, mmap_mode="r")
     except (ValueError, EOFError):
         raise stale(path, "is damaged", "seeds") from None
-    if len(seeds_Nhw) != len(manifest.train()):
+    if len(seeds_Nhw) != len(manifest.tagged()):
         raise stale(path, "was made for another data set", "seeds")
     return seeds_Nhw
 
@@ -99,7 +99,7 @@ def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
         UserError: a prediction is missing or has another size than its image.
     """
     about, classes = subject(params.variants), len(manifest.classes)
-    rows = [row for row in manifest.of("val") if row.mask]
+    rows = manifest.scored()
     scores = []
     for row in track(rows, "report: rank val images"):
         truth_HW = read_indices(manifest.path(row.mask))
@@ -160,7 +160,7 @@ def _proxy_strips(
     manifest: Manifest, names: Sequence[str], scores: Mapping[str, float]
 ) -> Iterable[tuple[Strip, set[int]]]:
     seeds_Nhw = read_seed_grids(manifest)
-    rows = manifest.train()
+    rows = manifest.tagged()
     wanted = set(names)
     places = {row.id: place for place, row in enumerate(rows) if row.id in wanted}
     for name in names:

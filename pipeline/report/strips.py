@@ -37,10 +37,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Strip:
-    """An image of the data set and its masks, side by side."""
+    """An image of the data set and its masks, side by side; `tags` is None if not known."""
 
     id: str
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
     pictures: tuple[Picture, ...]
 
     def joined(self) -> Image.Image:
@@ -81,7 +81,8 @@ class StripBuilder:
 
     def done(self) -> tuple[Strip, set[int]]:
         """The strip and the class indices its masks hold."""
-        tags = tuple(self.classes.names[tag] for tag in self.row.tags)
+        names = self.classes.names
+        tags = None if self.row.tags is None else tuple(names[tag] for tag in self.row.tags)
         return Strip(self.row.id, tags, tuple(self.pictures)), self.used
 
     def _picture(self, image: Image.Image, alt: str, caption: str) -> Picture:

@@ -125,7 +125,7 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
         truth_HW = read_indices(manifest.path(row.mask))
         return {"truth": truth_HW} | {n: read_prediction(n, row.id, truth_HW) for n in names}
 
-    rows = [row for row in manifest.of("val") if row.mask]
+    rows = manifest.scored()
     rows = [rows[place] for place in spread_evenly(len(rows), VAL_MOST)]
     files = LayerFiles(folder, "val")
     return _write_set(manifest, files, rows, masks, names, subject(params.variants))
@@ -138,7 +138,7 @@ def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
         UserError: the seeds or a proxy are missing, or a mask has another size than its image.
     """
     seeds_Nhw, wanted = read_seed_grids(manifest), set(chosen_weak(weak))
-    places = {row.id: place for place, row in enumerate(manifest.train()) if row.id in wanted}
+    places = {row.id: place for place, row in enumerate(manifest.tagged()) if row.id in wanted}
 
     def masks(row: Row) -> Masks:
         truth = {"truth": read_indices(manifest.path(row.mask), row.size)} if row.mask else {}
@@ -147,7 +147,7 @@ def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
         seeds_HW = np.array(grid.resize(row.size, Image.Resampling.NEAREST))
         return {**truth, "seeds": seeds_HW, "proxy": proxy_HW}
 
-    rows = [row for row in manifest.train() if row.id in wanted]
+    rows = [row for row in manifest.tagged() if row.id in wanted]
     return _write_set(manifest, LayerFiles(folder, "weak"), rows, masks, ["proxy"], "proxy")
 
 

@@ -113,8 +113,7 @@ def scored_batches(
     Yields:
         rows, their images (B, 3, H, W) and true masks (B, H, W), as bytes.
     """
-    scored = [row for row in manifest.of("val") if row.mask]
-    for rows, images_B3HW in image_batches(manifest, scored, batch_size, through):
+    for rows, images_B3HW in image_batches(manifest, manifest.scored(), batch_size, through):
         truth = [
             read_mask(manifest.path(row.mask), len(manifest.classes), size=row.size) for row in rows
         ]

@@ -30,12 +30,12 @@ def absent_classes(manifest: Manifest, strong: Collection[str]) -> Absent:
     names, chosen = manifest.classes.names, set(strong)
 
     def missing(rows: Iterable[Row]) -> tuple[str, ...]:
-        held = {tag for row in rows for tag in row.tags}
+        held = {tag for row in rows for tag in row.known_tags}
         return tuple(name for index, name in enumerate(names) if index and index not in held)
 
     return Absent(
         missing(row for row in manifest.train() if row.id in chosen),
-        missing(row for row in manifest.of("val") if row.mask),
+        missing(manifest.scored()),
     )
 
 

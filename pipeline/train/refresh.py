@@ -45,7 +45,9 @@ def refresh_proxies(
         for few, images_B3HW in image_batches(manifest, rows, batch_size):
             logits_BCHW = predict_logits(network, images_B3HW)
             for row, logits_CHW in zip(few, logits_BCHW, strict=True):
-                mask_HW, p_HW = best_tagged(logits_CHW, row.tags)
+                every = range(1, len(manifest.classes))
+                tags = every if row.tags is None else row.tags
+                mask_HW, p_HW = best_tagged(logits_CHW, tags)
                 indices_HW = mask_HW.cpu().numpy().astype(np.uint8)
                 write_mask(proxy_path(row.id, part), indices_HW, manifest.classes)
                 if plan.extras.confidence:

@@ -172,6 +172,6 @@ def _make_rows(
         found = seen.pop(key)
         found.digest.update(data)
         files = name, f"{ROOT}{part}/{image.file_name}", f"masks/{name}.png"
-        tags = tags_of_mask(mask_HW)
-        rows.append(Row(*files, splits[key], tags, *size, found.digest.hexdigest(), found.care))
+        tags, md5 = tags_of_mask(mask_HW), found.digest.hexdigest()
+        rows.append(Row(*files, splits[key], tags, *size, md5, care=found.care))
     return rows

@@ -165,7 +165,7 @@ def _row(entry: Entry, files: tuple[str, str], seen: Inspected, counts_256: Coun
     """One row; tags are those of the entry and of its mask."""
     tags = tuple(sorted({*entry.tags, *_objects(counts_256)}))
     digest = seen.digest.hexdigest()
-    return Row(entry.id, *files, entry.split, tags, *seen.size, digest, seen.care)
+    return Row(entry.id, *files, entry.split, tags, *seen.size, digest, care=seen.care)
 
 
 def _narrow(

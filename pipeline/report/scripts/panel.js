@@ -65,7 +65,8 @@ function drawClasses(parts, data, state, colours, toggle) {
 function drawName(parts, data, state) {
   const { set, image, order, left, right } = state;
   const place = `${order.indexOf(image) + 1} of ${order.length}`;
-  const inside = set.tags[image].map((index) => className(data, index)).join(", ") || "no object";
+  const tags = set.tags[image]?.map((index) => className(data, index));
+  const inside = tags ? tags.join(", ") || "no object" : "tags not known";
   parts.name.replaceChildren(
     node("strong", {}, [set.ids[image]]),
     node("small", {}, [`${place}: ${inside}`]),

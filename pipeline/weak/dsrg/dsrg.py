@@ -75,7 +75,7 @@ def fit_dsrg(
     files = [*start_files(params), manifest.folder / "manifest.csv"]
     seeds = hashlib.sha256(np.ascontiguousarray(seeds_Nhw).data).hexdigest()
     saved = Checkpoints("dsrg", key_of("dsrg", params, files, seeds=seeds), learner)
-    images = TaggedImages(manifest, manifest.train(), dsrg.image_size, seeds_Nhw)
+    images = TaggedImages(manifest, manifest.tagged(), dsrg.image_size, seeds_Nhw)
 
     def batches_after(done: int) -> Iterator[Tagged]:
         return images.batches(dsrg.optimiser, params.seed, done, params.machine.workers)

@@ -59,15 +59,15 @@ def write_proxies(
     Raises:
         ValueError: what the generator gave has not the shape of background and tags.
     """
-    rows = manifest.train()
+    rows = manifest.tagged()
     for path_of in (proxy_path, confidence_path):
         path_of("", folder).parent.mkdir(parents=True, exist_ok=True)
     for row in walk(world().share(rows), resume, {}, "proxy: masks"):
         image_3HW = image_tensor(read_image(manifest.path(row.image), row.size))
         q_THW = generate(row, image_3HW)
-        if q_THW.shape != (wanted := (1 + len(row.tags), row.height, row.width)):
+        if q_THW.shape != (wanted := (1 + len(row.known_tags), row.height, row.width)):
             raise ValueError(f"proxy of {row.id!r}: shape {tuple(q_THW.shape)} and not {wanted}")
-        mask_HW = best_label(q_THW, row.tags).cpu().numpy().astype(np.uint8)
+        mask_HW = best_label(q_THW, row.known_tags).cpu().numpy().astype(np.uint8)
         write_mask(proxy_path(row.id, folder), mask_HW, manifest.classes)
         write_confidence(confidence_path(row.id, folder), crf_confidence(q_THW))
     wait_for_all()

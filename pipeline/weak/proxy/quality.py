@@ -62,7 +62,7 @@ def measure(
         seeded, mIoU of the plain CAM masks and of the proxies; only `images` (0) where no image has
         a true mask.
     """
-    rows = manifest.train()
+    rows = manifest.tagged()
     known = [i for i, row in enumerate(rows) if row.mask]
     totals, iou_N = count(params, manifest, known, folder, seeds, resume)
     summary: dict[str, float] = {"images": len(known)}
@@ -85,7 +85,7 @@ def count(
     resume: Path | None,
 ) -> tuple[dict[str, Counts], NDArray[np.float64]]:
     """Confusion matrices (C, C+1) of seeds, CAM masks and proxies, and each proxy's IoU (N,)."""
-    rows, classes = manifest.train(), len(manifest.classes)
+    rows, classes = manifest.tagged(), len(manifest.classes)
     arrays = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
     iou_N = np.zeros(len(rows))
     seeds_Nhw, network = read_seeds(seeds, manifest), load_classifier(params, classes, seeds)
@@ -95,7 +95,7 @@ def count(
             truth = read_mask(manifest.path(rows[i].mask), classes)
             proxy = read_mask(proxy_path(rows[i].id, folder), classes)
             whole_CHW = upsample_map(maps_Chw, truth, params, network)
-            cam_HW = cam_mask(whole_CHW, rows[i].tags, params.cam.foreground)
+            cam_HW = cam_mask(whole_CHW, rows[i].known_tags, params.cam.foreground)
             true_HW, seeds_hw = np.asarray(truth), torch.from_numpy(np.array(seeds_Nhw[i]))
             pairs = {
                 "seed": (on_grid(truth, seeds_hw, params, network).numpy(), seeds_hw.numpy()),
@@ -139,7 +139,7 @@ def _cam_maps(
     """Index and class activation maps (C-1, h, w) of this process's known images, in batches."""
     device, size = pick_device(), params.cam.optimiser.batch_size
     network = network.to(device).eval()
-    images = TaggedImages(manifest, manifest.train(), params.cam.image_size)
+    images = TaggedImages(manifest, manifest.tagged(), params.cam.image_size)
     for first in through(world().share(range(0, len(known), size))):
         part = known[first : first + size]
         batch = stack_images([images.warped(i) for i in part]).to(device)

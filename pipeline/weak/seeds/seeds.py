@@ -74,7 +74,7 @@ def train_classifier(params: Params, manifest: Manifest, key: Key) -> tuple[CamN
     log = Log(course.what, ("loss", "tag_accuracy"), every=max(1, course.steps // ROWS))
     learner = Learner(network, optimiser, caffe_schedule(optimiser, cam.optimiser), log)
     view = View(cam.image_size, cam.scale_min, cam.scale_max)
-    images = TaggedImages(manifest, manifest.train(), cam.image_size, view=view)
+    images = TaggedImages(manifest, manifest.tagged(), cam.image_size, view=view)
 
     def batches_after(done: int) -> Iterator[Tagged]:
         return images.batches(cam.optimiser, params.seed, done, params.machine.workers)
@@ -112,7 +112,7 @@ def seed_all(
     What was placed is saved in `resume` now and then, if given, for a run that is stopped.
     """
     device = pick_device()
-    rows = manifest.train()
+    rows = manifest.tagged()
     images = TaggedImages(manifest, rows, cam.image_size)
     stride = network.backbone.geometry.stride
     side = -(-cam.image_size // stride)
@@ -125,7 +125,7 @@ def seed_all(
         maps, saliency = maps_and_saliency(network, normalise(batch))
         for i, maps_Chw, saliency_hw in zip(part, maps.cpu().numpy(), saliency.cpu(), strict=True):
             ground = _background(saliency_hw, cam, rows[i].id)
-            seeds_Nhw[i] = place_seeds(maps_Chw, rows[i].tags, ground, cam.foreground)
+            seeds_Nhw[i] = place_seeds(maps_Chw, rows[i].known_tags, ground, cam.foreground)
     return total_array(seeds_Nhw)
 
 

@@ -66,7 +66,7 @@ class TaggedImages(Dataset[Tagged]):
             (image,) = random_view(image, view=self.view, generator=rng(*item.key))
         elif rng(*item.key).integers(2):
             image, seeds = image.flip(-1), seeds.flip(-1)
-        tags = torch.from_numpy(tag_vector(row.tags, len(self.manifest.classes)))
+        tags = torch.from_numpy(tag_vector(row.known_tags, len(self.manifest.classes)))
         return Tagged((row.id,), image, tags, seeds)
 
     def warped(self, index: int) -> Tensor:

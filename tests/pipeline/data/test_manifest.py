@@ -46,6 +46,31 @@ def test_files_are_plain_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["classes.csv", "manifest.csv"]
 
 
+MORE = (
+    replace(ROWS[0], fold=1),
+    replace(ROWS[1], tags=None, proxy="proxies/b.png"),
+    replace(ROWS[2], truth="truth/c.png"),
+)
+
+
+def test_tags_are_known_or_none_or_unknown(tmp_path: Path) -> None:
+    write_manifest(tmp_path, MORE, CLASSES)
+    manifest = read_manifest(tmp_path, tmp_path)
+    assert manifest.rows == MORE
+    lines = (tmp_path / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == ",".join((*COLUMNS, "truth", "proxy", "fold"))
+    assert lines[2] == "b,images/b.png,,weak,?,7,8,,,proxies/b.png,"
+    assert [row.id for row in manifest.tagged()] == ["a"]
+    assert [row.id for row in manifest.train()] == ["a", "b"]
+    with pytest.raises(AssertionError, match="tags of 'b' are not known"):
+        _ = manifest.rows[1].known_tags
+
+
+def test_no_class_has_the_name_of_unknown_tags() -> None:
+    with pytest.raises(UserError, match="'\\?' stands for tags that are not known"):
+        make_classes(["background", "?"])
+
+
 def test_paths_follow_their_root(tmp_path: Path) -> None:
     write_manifest(tmp_path, ROWS, CLASSES)
     manifest = read_manifest(tmp_path, Path("/photos"))
