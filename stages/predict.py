@@ -28,6 +28,13 @@ Stride = Annotated[
     int | None,
     typer.Option(help="Pixels between windows; three quarters of the window by default."),
 ]
+LongestSide = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels to which larger photographs are scaled for the network; by default as in "
+        "training. Masks have the photograph's own size in any case."
+    ),
+]
 Probabilities = Annotated[
     bool,
     typer.Option(
@@ -46,6 +53,7 @@ def main(
     flip: Flip = False,
     window: Window = None,
     stride: Stride = None,
+    longest_side: LongestSide = None,
     probabilities: Probabilities = False,
     overlays: Overlays = True,
 ) -> None:
@@ -61,7 +69,7 @@ def main(
     from pipeline.model.predict import load_model
     from pipeline.model.predict_files import AREAS, predict_files
 
-    options = Options(read_scales(scales), flip, window, stride)
+    options = Options(read_scales(scales), flip, window, stride, longest_side)
     if pick_device().type == "cuda":
         use_tf32(allowed=False)  # as stage evaluate runs by default
     outcome = predict_files(

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import image_tensor
-from pipeline.data.images import Bytes, read_image
+from pipeline.data.images import Bytes, read_image, shrink
 from pipeline.devices.device import pick_device
 from pipeline.model.inference import Band, Options, predict_bands
 from pipeline.model.model_file import ModelInfo, read_model
@@ -81,8 +82,20 @@ class Model:
     def bands(
         self, image_3HW: Tensor, options: Options, *, probabilities: bool = False
     ) -> Iterator[Band]:
-        """Predict from top to bottom, for images whose probabilities do not fit into memory."""
-        return predict_bands(self.network, image_3HW, options, probabilities=probabilities)
+        """Predict from top to bottom, for images whose probabilities do not fit into memory.
+
+        The image is brought to the working size of the training, the result back to its own size.
+        """
+        size = image_3HW.shape[-2], image_3HW.shape[-1]
+        working_3hw = self.working(image_3HW, options.longest_side or self.info.longest_side)
+        return predict_bands(self.network, working_3hw, options, size, probabilities=probabilities)
+
+    def working(self, image_3HW: Tensor, longest_side: int | None) -> Tensor:
+        """An image as stage download scales it for training."""
+        if longest_side is None or max(image_3HW.shape) <= longest_side:
+            return image_3HW
+        photograph = Image.fromarray(image_3HW.permute(1, 2, 0).contiguous().numpy())
+        return image_tensor(shrink(photograph, longest_side))
 
 
 def load_model(path: str | Path) -> Model:

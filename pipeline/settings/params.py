@@ -60,8 +60,9 @@ class Coco(Block):
 
 
 class Folder(Block):
-    """The user's own data: share of masked images held out where splits/val.txt is missing."""
+    """The user's own data: working size, and the share of masked images held out without lists."""
 
+    longest_side: Positive
     val_share: Share
 
 
