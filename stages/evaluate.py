@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.settings.paths import MODELS, PARAMS, PREDICTIONS, SPLIT, record_file, result_file
-from stages.command import ParamsFile, read_params, stage
+from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
 
@@ -13,9 +13,10 @@ from stages.processes import start
 def main(
     variant: Annotated[str, typer.Argument(help="One of the variants in params.yaml.")],
     params_file: ParamsFile = PARAMS,
+    device: Device = None,
 ) -> None:
     """Score each of a variant's networks on whole val images, strong branch only."""
-    params = read_params(params_file)
+    params = read_params(params_file, device)
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest
@@ -33,7 +34,9 @@ def main(
         )
         if world.leads:
             made = result_file("confusion", variant)
-            write_record(record_file(f"evaluate {variant}"), made, summary=metrics)
+            write_record(
+                record_file(f"evaluate {variant}"), made, device=world.device, summary=metrics
+            )
             deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""
             score = f"mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)"
             typer.echo(f"{variant}: {score}")

@@ -18,7 +18,8 @@ from torch import Tensor
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import image_tensor
 from pipeline.data.images import Bytes, read_image, shrink
-from pipeline.devices.device import pick_device
+from pipeline.devices.choice import named_device
+from pipeline.devices.device import placed
 from pipeline.model.inference import Band, Options, predict_bands
 from pipeline.model.model_file import ModelInfo, read_model
 from pipeline.train.network import DualBranchNet
@@ -35,11 +36,12 @@ class Model:
         network: in eval mode.
     """
 
-    def __init__(self, info: ModelInfo, network: DualBranchNet) -> None:
-        """Put the network on the first GPU if there is one, else on the CPU."""
+    def __init__(
+        self, info: ModelInfo, network: DualBranchNet, device: torch.device | None = None
+    ) -> None:
+        """Put the network on a device; None: on this process's, as stage evaluate does."""
         self.info = info
-        # Channels last, as in stage evaluate.
-        self.network: DualBranchNet = network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = placed(network, device)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -98,13 +100,20 @@ class Model:
         return image_tensor(shrink(photograph, longest_side))
 
 
-def load_model(path: str | Path) -> Model:
+def load_model(path: str | Path, device: str = "auto") -> Model:
     """Read a model file that stage package wrote.
 
+    Args:
+        path: the file.
+        device: `cpu`, `cuda`, `cuda:N` or `mps`; `auto` is the first GPU where there is one, else
+            the CPU.
+
     Raises:
-        UserError: it is missing, not a model file, damaged, or of another format.
+        UserError: it is missing, not a model file, damaged, or of another format; or the device is
+            not there.
     """
-    return Model(*read_model(Path(path)))
+    where = named_device(device, "device")
+    return Model(*read_model(Path(path)), where)
 
 
 def as_tensor(image: ImageInput, white: int | None = None) -> Tensor:

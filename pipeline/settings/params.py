@@ -1,5 +1,6 @@
 """What params.yaml holds, as typed values with their bounds."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,9 +30,21 @@ def _path_text(text: str) -> str:
     return text
 
 
+def device_text(text: str) -> str:
+    """Refuse what names no device; whether one is there is seen where it is used.
+
+    Raises:
+        ValueError: the message says what it should be.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?|mps", text):
+        raise ValueError("should be auto, cpu, cuda, cuda:N with a number, or mps")
+    return text
+
+
 Positive = Annotated[int, Field(gt=0, le=MOST)]
 Count = Annotated[int, Field(ge=0, le=MOST)]
 PathText = Annotated[str, AfterValidator(_path_text)]
+DeviceText = Annotated[str, AfterValidator(device_text)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, lt=1)]
@@ -105,6 +118,7 @@ class Engine(Block):
 class Machine(Block):
     """What changes no result."""
 
+    device: DeviceText
     processes: Positive
     workers: Count
     tensorboard: Annotated[bool, AfterValidator(_installed)]

@@ -17,6 +17,7 @@ from tests.bad_input.spoiling import (
     every,
     gone,
     huge,
+    lines_gone,
     lists,
     matlab,
     moved,
@@ -289,8 +290,11 @@ PARAMS = (
     ("with a rate without end", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: .inf")),
     ("with a rate that is no number", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: .nan")),
     ("with a comma in a number", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: 0,002")),
-    ("of an earlier version", replaced("params.yaml", "machine:  # changes no result\n", "")),
+    ("of an earlier version", every(lines_gone("params.yaml", "  device: "), replaced("params.yaml", "machine:  # changes no result\n", ""))),
     ("with yes for a number", replaced("params.yaml", "neck_n: 0", "neck_n: true")),
+    ("with a device that is none", replaced("params.yaml", "device: auto", "device: gpu")),
+    ("with a device without its number", replaced("params.yaml", "device: auto", "device: 'cuda:'")),
+    ("with a number for a device", replaced("params.yaml", "device: auto", "device: 0")),
     ("with two mistakes", every(replaced("params.yaml", "neck_n: 0", "neck_n: 9"), added("params.yaml", "nekc_n: 1"))),
 )  # fmt: skip
 
