@@ -2,6 +2,7 @@
 
 import typer
 
+from pipeline.settings.needs import leave_out, leave_out_results, needed_by
 from pipeline.settings.paths import DSRG, PARAMS, PREDICTIONS, record_file, result_file
 from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
@@ -11,6 +12,10 @@ from stages.processes import start
 def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
     """Score the DSRG network on whole val images in one pass, without tags or CRF."""
     params = read_params(params_file, device)
+    if not needed_by(params)["dsrg"]:
+        leave_out("evaluate_dsrg", PREDICTIONS / "dsrg")
+        typer.echo(leave_out_results("dsrg"))
+        return
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest

@@ -1,31 +1,41 @@
-"""Write proxy masks for all training images, and measure them: data/proxy."""
+"""Write one generator's proxy masks, and measure them: data/proxy/<generator>."""
+
+from typing import Annotated
 
 import typer
 
-from pipeline.settings.paths import PARAMS, PROXY, SEEDS, record_file
+from pipeline.base.errors import UserError
+from pipeline.settings.paths import PARAMS, SEEDS, proxy_dir, record_file
 from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
 
 @stage
-def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
-    """Write a proxy mask of every training image, by the generator in params.yaml; measure them."""
+def main(
+    generator: Annotated[str, typer.Argument(help="One of proxy.generators in params.yaml.")],
+    params_file: ParamsFile = PARAMS,
+    device: Device = None,
+) -> None:
+    """Write a proxy mask of every training image that gets one, and measure them."""
     params = read_params(params_file, device)
+    if generator not in params.proxy.generators:
+        listed = ", ".join(params.proxy.generators)
+        raise UserError(
+            f"{generator} is not in proxy.generators of params.yaml, which has {listed}"
+        )
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest
     from pipeline.weak.proxy.proxy import make_proxies
 
     with start(params) as world:
-        manifest = open_manifest(params)
-        quality = make_proxies(params, manifest, seeds=SEEDS, folder=PROXY)
+        folder = proxy_dir(generator)
+        quality = make_proxies(params, open_manifest(params), generator, seeds=SEEDS, folder=folder)
         if world.leads:
-            write_record(
-                record_file("proxy"), PROXY / "images.csv", device=world.device, summary=quality
-            )
-            scores = ", ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items())
-            typer.echo(f"{len(manifest.tagged())} masks; {scores}")
-            typer.echo(f"wrote {PROXY}")
+            record = record_file(f"proxy {generator}")
+            write_record(record, folder / "images.csv", device=world.device, summary=quality)
+            typer.echo("; ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items()))
+            typer.echo(f"wrote {folder}")
 
 
 if __name__ == "__main__":

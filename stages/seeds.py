@@ -2,6 +2,7 @@
 
 import typer
 
+from pipeline.settings.needs import leave_out, needed_by
 from pipeline.settings.paths import PARAMS, SEEDS, record_file
 from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
@@ -11,6 +12,9 @@ from stages.processes import start
 def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
     """Train a classifier on the tags; write CAM seeds of objects, saliency seeds of background."""
     params = read_params(params_file, device)
+    if not needed_by(params)["seeds"]:
+        typer.echo(leave_out("seeds", SEEDS))
+        return
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest

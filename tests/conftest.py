@@ -11,6 +11,7 @@ from pipeline.data.manifest import IGNORE, Manifest, read_manifest, write_manife
 from pipeline.data.pairs import proxy_path
 from pipeline.datasets.shapes.prepare import prepare
 from pipeline.settings.params import Params
+from pipeline.settings.paths import proxy_dir
 from tests.repository import fill_repository
 from tests.settings import small_params
 
@@ -41,7 +42,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ready(manifest: Manifest, workspace: Path) -> Manifest:
     """A workspace with proxies: the true masks with the objects' lower halves cut off."""
     for row in manifest.train():
-        path = proxy_path(row.id)
+        path = proxy_path(row.id, proxy_dir("dsrg"))
         path.parent.mkdir(parents=True, exist_ok=True)
         mask = np.array(read_mask(manifest.path(row.mask)))
         mask[mask == IGNORE] = mask[row.height // 2 :] = 0

@@ -9,7 +9,7 @@ PACKAGES = ("pipeline", "stages")
 # the data sets, of which none imports another.
 ROOMS = (
     *("base", "settings", "data", "devices", "networks", "backbones", "batches", "runs", "engine"),
-    *("weak/seeds", "weak/dsrg", "scoring", "weak/proxy", "generators", "train", "evaluate"),
+    *("weak/seeds", "weak/dsrg", "scoring", "weak/proxy", "train", "generators", "evaluate"),
     *("split", "report", "verify", "model", "datasets/reading", "datasets/NAME", "check"),
 )
 

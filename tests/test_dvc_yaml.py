@@ -14,7 +14,7 @@ from tests.imports import import_closure
 from tests.settings import ROOT, small_params
 
 STAGES = [
-    *("download", "seeds", "dsrg", "proxy", "split", "train"),
+    *("needs", "download", "seeds", "dsrg", "teacher", "proxy", "split", "train"),
     *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),
 ]
 # Modules that import others by a name in params.yaml, which no import statement shows. Those that
@@ -31,6 +31,7 @@ UNLISTED = {
     "pipeline/runs": "shows and resumes; a resumed run ends in the same bytes (test_kills.py)",
     "pipeline/settings/params.py": "checks values; those that a stage reads are in its params",
     "pipeline/settings/params_file.py": "reads params.yaml as it stands, or refuses it",
+    "pipeline/settings/needs.py": "what a run needs stands in data/needs, which is listed",
     "pipeline/settings/mending.py": "messages about a refused params.yaml",
     "pipeline/settings/paths.py": "names of folders; what lies in them is listed",
     "pipeline/settings/registry.py": "finds a module by its name, which is in the params",
@@ -66,7 +67,7 @@ def listed_by(stage: str) -> dict[str, set[str]]:
     for dep in dvc_yaml()["stages"][stage]["deps"]:
         if dep.startswith(("pipeline/", "stages/")):
             pattern = dep.replace("${backbone}", "*").replace("${dataset}", "*")
-            pattern = pattern.replace("${proxy.generator}", "*")
+            pattern = pattern.replace("${item.generator}", "*")
             found: set[Path] = set()
             for path in ROOT.glob(pattern):
                 found |= set(path.rglob("*.py")) if path.is_dir() else {path}

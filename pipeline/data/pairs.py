@@ -7,8 +7,10 @@ from typing import NamedTuple
 from pipeline.base.errors import UserError, need
 from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan
-from pipeline.settings.paths import PROXY
+from pipeline.settings.paths import proxy_dir
 from pipeline.settings.variants import Labels
+
+MADE = "made.txt"  # of a generator: ids of the images that have a proxy, one a line
 
 
 class Pair(NamedTuple):
@@ -20,13 +22,19 @@ class Pair(NamedTuple):
     confidence: Path | None = None
 
 
-def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[list[Pair]]:
+def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path | None = None) -> list[list[Pair]]:
     """The images and masks of every stream.
+
+    Args:
+        manifest: the data set.
+        plan: the variant's.
+        proxies: a folder with masks/ and confidence/; by default that of the plan's generator.
 
     Raises:
         UserError: a proxy mask or its confidence is missing, a strong image has no mask, or the
             plan was made for another data set.
     """
+    proxies = proxies_of(plan) if proxies is None else proxies
     rows = {row.id: row for row in manifest.train()}
 
     def pair(image_id: str, labels: Labels) -> Pair:
@@ -41,10 +49,10 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path = PROXY) -> list[
             if not row.mask:
                 raise UserError(f"{plan.variant} needs the mask of {image_id!r}, which has none")
             return Pair(image_id, image, manifest.path(row.mask))
-        mask = need(proxy_path(image_id, proxies), "proxy")
+        mask = need(proxy_path(image_id, proxies), _stage(plan))
         if not plan.extras.confidence:
             return Pair(image_id, image, mask)
-        return Pair(image_id, image, mask, need(confidence_path(image_id, proxies), "proxy"))
+        return Pair(image_id, image, mask, need(confidence_path(image_id, proxies), _stage(plan)))
 
     streams = []
     for stream in plan.streams:
@@ -66,8 +74,12 @@ def proxied(plan: Plan) -> list[str]:
     return list(dict.fromkeys(image_id for ids in lists for image_id in ids))
 
 
-def proxies_hash(plan: Plan, proxies: Path = PROXY) -> str | None:
+def proxies_hash(plan: Plan, proxies: Path | None = None) -> str | None:
     """SHA-256 of the proxies that a variant is trained on; None where it uses none.
+
+    Args:
+        plan: the variant's.
+        proxies: as in `stream_pairs`.
 
     Raises:
         UserError: one of them is missing.
@@ -75,20 +87,46 @@ def proxies_hash(plan: Plan, proxies: Path = PROXY) -> str | None:
     ids = proxied(plan)
     if not ids:
         return None
+    proxies = proxies_of(plan) if proxies is None else proxies
     paths_of = (proxy_path, confidence_path) if plan.extras.confidence else (proxy_path,)
     total = hashlib.sha256()
     for image_id in ids:
         for path_of in paths_of:
-            data = need(path_of(image_id, proxies), "proxy").read_bytes()
+            data = need(path_of(image_id, proxies), _stage(plan)).read_bytes()
             total.update(f"{image_id} {hashlib.sha256(data).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
-def proxy_path(image_id: str, proxies: Path = PROXY) -> Path:
-    """Where stage proxy writes the mask of one image."""
+def made_by(generator: str) -> list[str]:
+    """Ids of the images that a generator has made a proxy of.
+
+    Raises:
+        UserError: it has made none, or stage proxy did not run for it.
+    """
+    path = need(proxy_dir(generator) / MADE, f"proxy {generator}")
+    ids = path.read_text(encoding="utf-8").splitlines()
+    if not ids:
+        raise UserError(
+            f"generator {generator} made no proxy: dsrg needs tags, files masks in the folder "
+            "proxies/; choose another in proxy.generators"
+        )
+    return ids
+
+
+def proxies_of(plan: Plan) -> Path:
+    """The folder of the proxies that a variant is trained on."""
+    return proxy_dir(plan.generator)
+
+
+def _stage(plan: Plan) -> str:
+    return f"proxy {plan.generator}"
+
+
+def proxy_path(image_id: str, proxies: Path) -> Path:
+    """Where stage proxy writes the mask of one image, in its generator's folder."""
     return proxies / "masks" / f"{image_id}.png"
 
 
-def confidence_path(image_id: str, proxies: Path = PROXY) -> Path:
+def confidence_path(image_id: str, proxies: Path) -> Path:
     """Where stage proxy writes how sure it is of that mask."""
     return proxies / "confidence" / f"{image_id}.png"

@@ -1,13 +1,14 @@
 """Plans: for each variant, which branch is trained on which lists with which labels.
 
 A plan holds everything that a variant's training takes from the choice of variant, and nothing
-else; so changing `neck_n` changes the plan of `dual` alone, and DVC trains `dual` alone again. The
-proxies are in it by their checksum: new proxies train those variants again that use them.
+else; so changing `neck_n` changes the plan of `dual` alone, and DVC trains `dual` alone again.
+Proxies and the weights that training starts from are in it by their checksum: new ones train those
+variants again that use them.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,12 @@ class Plan:
     """One variant: its streams, how many convolutions they share, and the two lists.
 
     Attributes:
+        weak: those of the weak images that the generator has made a proxy of; all of them where
+            the variant uses none.
         natural: batches are drawn from all streams at once (`variants.Variant`).
         proxies: SHA-256 of the proxies it is trained on (`pairs.proxies_hash`); None: of none.
+        generator: who made them.
+        start: SHA-256 of the classifier it starts from; None: it starts from other weights.
     """
 
     variant: str
@@ -55,6 +60,8 @@ class Plan:
     natural: bool = False
     extras: PlannedExtras = PlannedExtras()
     proxies: str | None = None
+    generator: str = "dsrg"
+    start: str | None = None
 
 
 def make_plan(
@@ -64,6 +71,7 @@ def make_plan(
     weak: Sequence[str],
     *,
     extras: Extras | None = None,
+    generator: str = "dsrg",
 ) -> Plan:
     """The plan of a variant.
 
@@ -74,6 +82,7 @@ def make_plan(
         weak: ids of the weak list.
         extras: that block of params.yaml, of which the plan takes what the name asks for; may
             be left out where it asks for none.
+        generator: who makes the proxies if the name does not say it.
     """
     found = find_variant(variant)
     assert found is not None, variant
@@ -86,6 +95,7 @@ def make_plan(
         tuple(weak),
         found.natural,
         plan_extras(found.extras, extras) if found.extras else PlannedExtras(),
+        generator=found.generator or generator,
     )
 
 
@@ -112,9 +122,12 @@ def list_hash(ids: Sequence[str]) -> str:
 
 
 def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
-    """Write strong.txt, weak.txt and plans/<variant>.json; all plans share the two lists."""
+    """Write plans/<variant>.json, and strong.txt, weak.txt and more lists if plans have several."""
     (folder / "plans").mkdir()
-    for name, ids in (("strong", plans[0].strong), ("weak", plans[0].weak)):
+    names = {plans[0].strong: "strong"}
+    for plan in sorted(plans, key=lambda plan: -len(plan.weak)):
+        names.setdefault(plan.weak, f"weak-{plan.generator}" if len(names) > 1 else "weak")
+    for ids, name in names.items():
         (folder / f"{name}.txt").write_text("".join(f"{i}\n" for i in ids), "utf-8", newline="\n")
     for plan in plans:
         values = {
@@ -123,12 +136,19 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
             "natural": plan.natural,
             "extras": asdict(plan.extras),
             "streams": [asdict(stream) for stream in plan.streams],
-            "strong": {"images": len(plan.strong), "sha256": list_hash(plan.strong)},
-            "weak": {"images": len(plan.weak), "sha256": list_hash(plan.weak)},
+            "strong": _list_entry(names, plan.strong),
+            "weak": _list_entry(names, plan.weak),
             "proxies": plan.proxies,
+            "generator": plan.generator,
+            "start": plan.start,
         }
         text = json.dumps(values, indent=2) + "\n"
         _plan_path(folder, plan.variant).write_text(text, "utf-8", newline="\n")
+
+
+def _list_entry(names: Mapping[tuple[str, ...], str], ids: tuple[str, ...]) -> dict[str, Any]:
+    """A list in a plan: its file, length and hash."""
+    return {"list": names[ids], "images": len(ids), "sha256": list_hash(ids)}
 
 
 def read_plan(folder: Path, variant: str) -> Plan:
@@ -141,45 +161,46 @@ def read_plan(folder: Path, variant: str) -> Plan:
 
 
 def read_plans(folder: Path, variants: Sequence[str]) -> dict[str, Plan]:
-    """Read several variants' plans; all hold the same two lists, which are in memory once.
+    """Read several variants' plans; a list that several hold is in memory once.
 
     Raises:
         UserError: as `read_plan`.
     """
     found = {variant: _plan_values(folder, variant) for variant in variants}
-    lists = {name: _read_list(folder / f"{name}.txt") for name in ("strong", "weak")}
-    digests = {name: list_hash(ids) for name, ids in lists.items()}
-    plans = {}
+    plans, lists = {}, dict[str, tuple[str, ...]]()
     for variant, values in found.items():
         path = _plan_path(folder, variant)
         try:
-            for name, digest in digests.items():
-                if values[name]["sha256"] != digest:
-                    raise UserError(
-                        f"{folder / name}.txt was changed after the split: run "
-                        "`python -m stages.split`"
-                    )
+            for entry in (values["strong"], values["weak"]):
+                _read_list(folder, entry, lists)
             plans[variant] = Plan(
                 variant,
                 values["neck_n"],
                 tuple(Stream(**stream) for stream in values["streams"]),
-                lists["strong"],
-                lists["weak"],
+                lists[values["strong"]["list"]],
+                lists[values["weak"]["list"]],
                 values["natural"],
                 PlannedExtras(**values["extras"]),
                 values["proxies"],
+                values["generator"],
+                values["start"],
             )
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
     return plans
 
 
-def _read_list(path: Path) -> tuple[str, ...]:
-    """Ids of one list, one a line."""
-    try:
-        return tuple(need(path, "split").read_text(encoding="utf-8").split("\n")[:-1])
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
+def _read_list(folder: Path, entry: Mapping[str, Any], lists: dict[str, tuple[str, ...]]) -> None:
+    """Read the list of a plan's entry, one id a line, unless it is there; check that it is it."""
+    name = entry["list"]
+    path = need(folder / f"{name}.txt", "split")
+    if name not in lists:
+        try:
+            lists[name] = tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
+    if list_hash(lists[name]) != entry["sha256"]:
+        raise UserError(f"{path} was changed after the split: run `python -m stages.split`")
 
 
 def _plan_path(folder: Path, variant: str) -> Path:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.batches.augment import normalise, warp
+from pipeline.data.confidence import crf_confidence
 from pipeline.data.manifest import Manifest, Row
 from pipeline.devices.device import pick_device, placed
 from pipeline.networks.grid import upsample
@@ -18,8 +19,9 @@ from pipeline.settings.paths import DSRG
 from pipeline.weak.dsrg.crf import CrfWeights
 from pipeline.weak.dsrg.lattice import lattice_crf
 from pipeline.weak.dsrg.network import DsrgNet, load_dsrg
-from pipeline.weak.proxy.generator import Generator
+from pipeline.weak.proxy.generator import Generator, Proxy, best_label
 
+STAGES = ("seeds", "dsrg")
 LEAST = 1e-5  # DSRG clips probabilities here before the logarithm
 
 
@@ -39,11 +41,14 @@ def generator_of(params: Params, network: DsrgNet) -> Generator:
     weights = CrfWeights(**params.proxy.crf.model_dump())
     sides = [round(params.proxy.image_size * scale) for scale in params.proxy.scales]
 
-    def generate(row: Row, image_3HW: Tensor) -> Tensor:
+    def generate(row: Row, image_3HW: Tensor) -> Proxy | None:
+        if row.tags is None:
+            return None
         image_3HW = image_3HW.to(device)
         warped = [warp(image_3HW, side) for side in sides]
         logits_CHW = multi_scale_logits(network, warped, (row.height, row.width))
-        return posterior(logits_CHW, image_3HW, row.known_tags, weights)
+        q_THW = posterior(logits_CHW, image_3HW, row.tags, weights)
+        return Proxy(best_label(q_THW, (0, *row.tags)), crf_confidence(q_THW))
 
     return generate
 

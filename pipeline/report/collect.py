@@ -11,7 +11,7 @@ from pipeline.data.manifest import ClassList
 from pipeline.report.scored_networks import DSRG_ROW, stage_of, title_of
 from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
 from pipeline.settings.params import Params
-from pipeline.settings.paths import DSRG, PROXY, SEEDS, model_dir, result_file
+from pipeline.settings.paths import DSRG, SEEDS, model_dir, proxy_dir, result_file
 
 METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
 
@@ -169,21 +169,22 @@ def read_weak_curves() -> dict[str, Curve]:
     return {"tag_accuracy": curve([tags], "tag_accuracy"), **curves}
 
 
-def read_quality(folder: Path = PROXY) -> Quality | None:
-    """Quality of the proxies, or None without true masks to compare them with.
+def read_quality(generator: str) -> Quality | None:
+    """Quality of a generator's proxies, or None without true masks to compare them with.
 
     Raises:
         UserError: quality.json is there and quality.csv is not.
     """
+    folder, stage = proxy_dir(generator), f"proxy {generator}"
     if not (folder / "quality.json").exists():
         return None
-    values = read_json(folder / "quality.json", "proxy")
+    values = read_json(folder / "quality.json", stage)
     images = int(values.pop("images", 0))
     numbers = {key: number(str(value)) for key, value in values.items()}
     totals = {key: value for key, value in numbers.items() if value is not None}
     if not images or not totals:
         return None
-    table = read_table(folder / "quality.csv", "proxy", ("class",))
+    table = read_table(folder / "quality.csv", stage, ("class",))
     columns = [name for name in table[0] if name != "class"] if table else []
     rows = [(row["class"], tuple(number(row[name]) for name in columns)) for row in table]
     return Quality(images, totals, columns, rows)

@@ -2,13 +2,13 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from pipeline.base.atomic import whole_file
-from pipeline.base.errors import need
 from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan, list_hash, read_plans
 from pipeline.report import compare, scores, tables
@@ -39,12 +39,13 @@ from pipeline.report.pictures import Grid, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
 from pipeline.report.run_page import write_run_page
-from pipeline.report.scored_networks import ENSEMBLE, scored_names, subject
+from pipeline.report.scored_networks import ENSEMBLE, dsrg_row, scored_names, subject
 from pipeline.report.strips import legend
 from pipeline.report.template import Filters, render, whole_script
 from pipeline.report.viewer import WEAK_WORST, write_viewer
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
-from pipeline.settings.paths import PROXY, SPLIT
+from pipeline.settings.paths import SPLIT, proxy_dir
 from pipeline.split.absent_classes import absent_classes
 
 DATASET_TITLES = {
@@ -52,6 +53,11 @@ DATASET_TITLES = {
     "voc": "PASCAL VOC 2012",
     "coco": "COCO",
     "folder": "the user's own photographs",
+}
+GENERATOR_TITLES = {
+    "dsrg": "Made from tags alone",
+    "self": "Made by a network that was trained on the strong masks",
+    "files": "Made by another tool",
 }
 FILTERS: Filters = {
     "plain": tables.plain,
@@ -73,11 +79,9 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     """
     names = scored_names(params)
     outcomes = compare.in_order([read_outcome(params, manifest.classes, name) for name in names])
-    for name in ("strong.txt", "weak.txt"):
-        need(SPLIT / name, "split")
     plans = read_plans(SPLIT, params.variants)
     trainings = [read_training(params, name) for name in params.variants]
-    first = next(iter(plans.values()))
+    first = max(plans.values(), key=lambda plan: len(plan.weak))
     counts = counts_of(params, manifest, first)
     made = all_tables(params, manifest, counts, outcomes, trainings, plans)
     val = val_grid(params, manifest)
@@ -168,7 +172,7 @@ def page_values(
 ) -> dict[str, Any]:
     """Words and numbers on the page outside of tables, charts and pictures."""
     variants = [next(o for o in outcomes if o.name == name) for name in params.variants]
-    quality, proxies_made = read_quality(), measured_with(params, [params.seed])
+    qualities = {name: read_quality(name) for name in params.proxy.generators}
     return {
         "params": params,
         "yaml": params_yaml(params),
@@ -183,11 +187,18 @@ def page_values(
         "about": subject(params.variants),
         "finding": tables.finding(variants),
         "class_lines": tables.class_lines(manifest.classes, outcomes),
-        "quality": quality,
-        "quality_source": Source(PROXY / "quality.json", proxies_made),
-        "class_quality_source": Source(PROXY / "quality.csv", proxies_made),
-        "quality_classes": tables.quality_classes(quality) if quality else [],
+        "qualities": qualities,
+        "quality": next(iter(qualities.values())),
+        "quality_source": partial(quality_source, params),
+        "quality_classes": tables.quality_classes,
+        "made_from": GENERATOR_TITLES,
+        "left_out": [stage for stage, users in needed_by(params).items() if not users],
     }
+
+
+def quality_source(params: Params, generator: str, name: str) -> Source:
+    """Where a number about a generator's proxies comes from: a file in its folder."""
+    return Source(proxy_dir(generator) / name, measured_with(params, [params.seed]))
 
 
 def params_yaml(params: Params) -> str:
@@ -218,7 +229,7 @@ def chart_values(
         "bars": score_bars(outcomes),
         "lambdas": lambda_chart(averages, strong, paper) if averages else None,
         "training_charts": training_charts(trainings),
-        "weak_charts": weak_charts(read_weak_curves()),
+        "weak_charts": weak_charts(read_weak_curves()) if dsrg_row(params) else [],
         "confusions": {o.name: confusion_chart(o, manifest.classes.names) for o in outcomes},
     }
 

@@ -1,6 +1,6 @@
 """Picture grids like the paper's Fig. 4 and Fig. 7, with images chosen by stated rules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,14 @@ from pipeline.base.errors import need
 from pipeline.base.progress import track
 from pipeline.data.images import Bytes, read_mask
 from pipeline.data.manifest import Manifest, Row
-from pipeline.data.pairs import proxy_path
-from pipeline.report.scored_networks import DSRG_ROW, stage_of, subject
+from pipeline.data.pairs import made_by, proxy_path
+from pipeline.report.scored_networks import DSRG_ROW, dsrg_row, stage_of, subject
 from pipeline.report.sources import read_table, stale
 from pipeline.report.strips import Strip, StripBuilder, spread_evenly
 from pipeline.scoring.metrics import image_iou
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
-from pipeline.settings.paths import PREDICTIONS, PROXY, SEEDS
+from pipeline.settings.paths import PREDICTIONS, SEEDS, proxy_dir
 
 COLUMNS = 6  # networks that fit side by side; if there are more, only the paper's are shown
 MAIN_COLUMNS = (DSRG_ROW, "weak", "mixed", "strong", "dual")
@@ -48,7 +49,7 @@ def by_rank(count: int, each: int) -> dict[str, list[int]]:
 
 def shown_columns(params: Params) -> list[str]:
     """The networks that fit into a grid: all, or the paper's and the report's subject."""
-    names = [DSRG_ROW, *params.variants]
+    names = [*dsrg_row(params), *params.variants]
     if len(names) <= COLUMNS:
         return names
     return [name for name in names if name in (*MAIN_COLUMNS, subject(params.variants))]
@@ -76,8 +77,8 @@ def read_prediction(name: str, image_id: str, truth_HW: Bytes) -> Bytes:
     return mask_HW
 
 
-def read_seed_grids(manifest: Manifest) -> Bytes:
-    """The localisation seeds of all tagged images (N, h, w), in the order of `Manifest.tagged`.
+def read_seed_grids(manifest: Manifest, names: Collection[str]) -> dict[str, Bytes]:
+    """The localisation seeds (h, w) of those of some images that have seeds: the tagged ones.
 
     Raises:
         UserError: they are missing, damaged, or were made for another data set.
@@ -87,9 +88,11 @@ def read_seed_grids(manifest: Manifest) -> Bytes:
         seeds_Nhw: Bytes = np.load(path, mmap_mode="r")
     except (ValueError, EOFError):
         raise stale(path, "is damaged", "seeds") from None
-    if len(seeds_Nhw) != len(manifest.tagged()):
+    rows, wanted = manifest.tagged(), set(names)
+    if len(seeds_Nhw) != len(rows):
         raise stale(path, "was made for another data set", "seeds")
-    return seeds_Nhw
+    places = ((place, row.id) for place, row in enumerate(rows) if row.id in wanted)
+    return {name: np.array(seeds_Nhw[place]) for place, name in places}
 
 
 def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
@@ -122,18 +125,23 @@ def proxy_grids(params: Params, manifest: Manifest, weak: Sequence[str]) -> dict
     """
     rows = params.report.rows
     spread = [weak[place] for place in spread_evenly(len(weak), rows)]
-    scores = proxy_scores(set(weak))
-    worst = sorted(scores, key=lambda name: (scores[name], name))[:rows]
+    scores = {name: proxy_scores(set(weak), name) for name in params.proxy.generators}
+    first = scores[params.proxy.generators[0]]
+    worst = sorted(first, key=lambda name: (first[name], name))[:rows]
     chosen = {"worst": worst, "spread": spread} if worst else {"spread": spread}
-    return {kind: _grid(_proxy_strips(manifest, names, scores)) for kind, names in chosen.items()}
+    seeded = bool(needed_by(params)["dsrg"])
+    return {
+        kind: _grid(_proxy_strips(manifest, names, scores, seeded))
+        for kind, names in chosen.items()
+    }
 
 
-def proxy_scores(weak: set[str]) -> dict[str, float]:
+def proxy_scores(weak: set[str], generator: str) -> dict[str, float]:
     """IoU of the proxy in each weak image that has a true mask; empty if none has."""
-    path = PROXY / "images.csv"
+    path = proxy_dir(generator) / "images.csv"
     if not path.exists():
         return {}
-    table = read_table(path, "proxy", ("id", "proxy_iou"))
+    table = read_table(path, f"proxy {generator}", ("id", "proxy_iou"))
     return {row["id"]: float(row["proxy_iou"]) for row in table if row["id"] in weak}
 
 
@@ -157,22 +165,49 @@ def _val_strip(manifest: Manifest, names: Sequence[str], row: Row) -> tuple[Stri
 
 
 def _proxy_strips(
-    manifest: Manifest, names: Sequence[str], scores: Mapping[str, float]
+    manifest: Manifest,
+    names: Sequence[str],
+    scores: Mapping[str, Mapping[str, float]],
+    seeded: bool,
 ) -> Iterable[tuple[Strip, set[int]]]:
-    seeds_Nhw = read_seed_grids(manifest)
-    rows = manifest.tagged()
-    wanted = set(names)
-    places = {row.id: place for place, row in enumerate(rows) if row.id in wanted}
+    """Photograph, truth, seeds if there are any, and each generator's proxy if it has one."""
+    seeds = read_seed_grids(manifest, names) if seeded else {}
+    made = {generator: set(made_by(generator)) for generator in scores}
+    rows = {row.id: row for row in manifest.train()}
     for name in names:
-        row, seeds_hw = rows[places[name]], np.array(seeds_Nhw[places[name]])
+        row = rows[name]
         strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
         if row.mask:
             strip.add_mask(read_indices(manifest.path(row.mask)), "truth", f"true mask of {name}")
-        strip.add_mask(seeds_hw, "seeds", f"localisation seeds of {name}")
-        proxy_HW = read_indices(need(proxy_path(name, PROXY), "proxy"))
-        score = f" {scores[name]:.0f}" if name in scores else ""
-        strip.add_mask(proxy_HW, f"proxy{score}", f"proxy mask of {name}")
+        if name in seeds:
+            strip.add_mask(seeds[name], "seeds", f"localisation seeds of {name}")
+        for layer, generator in proxy_layers(list(scores)).items():
+            if name in made[generator]:
+                score = f" {scores[generator][name]:.0f}" if name in scores[generator] else ""
+                proxy_HW = read_proxy(name, generator)
+                strip.add_mask(proxy_HW, f"{layer}{score}", f"{layer} for {name}")
         yield strip.done()
+
+
+def proxy_layers(generators: Sequence[str]) -> dict[str, str]:
+    """What proxies are called, and their generator.
+
+    >>> proxy_layers(["dsrg"]), proxy_layers(["dsrg", "self"])
+    ({'proxy': 'dsrg'}, {'proxy of dsrg': 'dsrg', 'proxy of self': 'self'})
+    """
+    if len(generators) == 1:
+        return {"proxy": generators[0]}
+    return {f"proxy of {name}": name for name in generators}
+
+
+def read_proxy(image_id: str, generator: str, size: tuple[int, int] | None = None) -> Bytes:
+    """The proxy mask (H, W) that a generator made of an image.
+
+    Raises:
+        UserError: it is missing, or has another size.
+    """
+    path = need(proxy_path(image_id, proxy_dir(generator)), f"proxy {generator}")
+    return read_indices(path, size)
 
 
 def read_indices(path: Path, size: tuple[int, int] | None = None) -> Bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
 from pipeline.settings.variants import PAPERS_LAMBDA, REPEATED, find_variant
 
@@ -12,8 +13,14 @@ PAPERS_ENSEMBLES = (f"{ENSEMBLE}mixed", f"{ENSEMBLE}weak")
 
 
 def scored_names(params: Params) -> list[str]:
-    """Everything this run scores on val: DSRG itself, the variants, the averages."""
-    return [DSRG_ROW, *params.variants, *(f"{ENSEMBLE}{name}" for name in params.ensembles)]
+    """Everything this run scores on val: DSRG itself if it ran, the variants, the averages."""
+    averages = (f"{ENSEMBLE}{name}" for name in params.ensembles)
+    return [*dsrg_row(params), *params.variants, *averages]
+
+
+def dsrg_row(params: Params) -> list[str]:
+    """The name of DSRG's own network, in a list; an empty one where no generator needs it."""
+    return [DSRG_ROW] if needed_by(params)["dsrg"] else []
 
 
 def subject(variants: Sequence[str]) -> str:

@@ -14,23 +14,24 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.base.errors import need
 from pipeline.base.progress import track
 from pipeline.data.images import BORDER_COLOUR, Bytes, read_image
 from pipeline.data.manifest import Manifest, Row
-from pipeline.data.pairs import proxy_path
+from pipeline.data.pairs import made_by
 from pipeline.report.pictures import (
+    proxy_layers,
     proxy_scores,
     read_indices,
     read_prediction,
+    read_proxy,
     read_seed_grids,
 )
-from pipeline.report.scored_networks import DSRG_ROW, subject
+from pipeline.report.scored_networks import dsrg_row, subject
 from pipeline.report.strips import TINY, spread_evenly
 from pipeline.report.viewer_layers import LayerFiles, delete_files, inline_bytes
 from pipeline.scoring.metrics import class_iou, confusion_matrix, mean_present
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
-from pipeline.settings.paths import PROXY
 
 LONGEST = 512  # pixels of a picture's longer side; VOC's have 500 and stay as they are
 THUMBNAIL = 128  # pixels of a thumbnail's longer side, twice its size on the page
@@ -65,7 +66,7 @@ def write_viewer(
     Raises:
         UserError: a mask is missing or has another size than its image.
     """
-    made = [val_set(params, manifest, folder), weak_set(manifest, weak, folder)]
+    made = [val_set(params, manifest, folder), weak_set(params, manifest, weak, folder)]
     inline = inline_bytes(chosen.files for chosen in made) <= INLINE
     sets = [chosen.told(inline) for chosen in made if chosen.rows]
     if inline:
@@ -119,7 +120,7 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
     Raises:
         UserError: a prediction is missing or has another size than its image.
     """
-    names = [DSRG_ROW, *params.variants]
+    names = [*dsrg_row(params), *params.variants]
 
     def masks(row: Row) -> Masks:
         truth_HW = read_indices(manifest.truth_path(row))
@@ -131,30 +132,34 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
     return _write_set(manifest, files, rows, masks, names, subject(params.variants))
 
 
-def weak_set(manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
-    """Weak images with their seeds, proxies and, if known, true masks.
+def weak_set(params: Params, manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
+    """Weak images with their seeds, all generators' proxies and, if known, true masks.
 
     Raises:
         UserError: the seeds or a proxy are missing, or a mask has another size than its image.
     """
-    seeds_Nhw, wanted = read_seed_grids(manifest), set(chosen_weak(weak))
-    places = {row.id: place for place, row in enumerate(manifest.tagged()) if row.id in wanted}
+    layers, generators = proxy_layers(params.proxy.generators), params.proxy.generators
+    made = {generator: set(made_by(generator)) for generator in generators}
+    chosen = chosen_weak(weak, generators[0])
+    shown = {name for name in chosen if all(name in ids for ids in made.values())}
+    seeds = read_seed_grids(manifest, shown) if needed_by(params)["dsrg"] else {}
 
     def masks(row: Row) -> Masks:
-        truth = {"truth": read_indices(manifest.path(row.mask), row.size)} if row.mask else {}
-        proxy_HW = read_indices(need(proxy_path(row.id, PROXY), "proxy"), row.size)
-        grid = Image.fromarray(np.array(seeds_Nhw[places[row.id]]))
-        seeds_HW = np.array(grid.resize(row.size, Image.Resampling.NEAREST))
-        return {**truth, "seeds": seeds_HW, "proxy": proxy_HW}
+        found = {"truth": read_indices(manifest.path(row.mask), row.size)} if row.mask else {}
+        if row.id in seeds:
+            grid = Image.fromarray(seeds[row.id])
+            found["seeds"] = np.array(grid.resize(row.size, Image.Resampling.NEAREST))
+        return found | {name: read_proxy(row.id, by, row.size) for name, by in layers.items()}
 
-    rows = [row for row in manifest.tagged() if row.id in wanted]
-    return _write_set(manifest, LayerFiles(folder, "weak"), rows, masks, ["proxy"], "proxy")
+    rows = [row for row in manifest.train() if row.id in shown]
+    files = LayerFiles(folder, "weak")
+    return _write_set(manifest, files, rows, masks, list(layers), next(iter(layers)))
 
 
-def chosen_weak(weak: Sequence[str]) -> list[str]:
-    """The weak images shown: those with the worst proxies, if known, and evenly spaced ones."""
+def chosen_weak(weak: Sequence[str], generator: str) -> list[str]:
+    """Weak images to show: those with a generator's worst proxies, if known, and evenly spaced."""
     spread = [weak[place] for place in spread_evenly(len(weak), WEAK_SPREAD)]
-    scores = proxy_scores(set(weak))
+    scores = proxy_scores(set(weak), generator)
     worst = sorted(scores, key=lambda name: (scores[name], name))[:WEAK_WORST]
     return list(dict.fromkeys([*worst, *spread]))
 

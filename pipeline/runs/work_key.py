@@ -76,7 +76,7 @@ def code_of(stage: str, params: Params) -> list[str]:
     names = {
         "${backbone}": params.backbone,
         "${dataset}": params.dataset,
-        "${proxy.generator}": params.proxy.generator,
+        "/${item.generator}.py": "",  # of all generators
     }
     code = [dep for dep in deps if dep.startswith(("pipeline/", "stages/"))]
     for name, value in names.items():

@@ -164,9 +164,12 @@ class Dsrg(Block):
 
 
 class Proxy(Block):
-    """Stage proxy: who makes the masks; scales and full-resolution CRF of the generator dsrg."""
+    """Stage proxy: who makes the masks; scales and CRF of the generator dsrg, `sure` of self."""
 
-    generator: Annotated[str, AfterValidator(GENERATORS.check)]
+    generators: Annotated[
+        list[Annotated[str, AfterValidator(GENERATORS.check)]], Field(min_length=1)
+    ]
+    sure: Share
     image_size: Positive
     scales: Annotated[list[Rate], Field(min_length=1)]
     crf: Crf
@@ -242,12 +245,25 @@ class Params(Block):
     report: Report
 
     @model_validator(mode="after")
+    def _variants_are_known(self) -> "Params":
+        generators = self.proxy.generators
+        for name in self.variants:
+            found = find_variant(name)
+            if found is None:
+                raise ValueError(f"variants: {name!r} is none of {NAMES}")
+            if found.generator and found.generator not in generators:
+                listed = ",".join([*generators, found.generator])
+                raise ValueError(
+                    f"variants: {name!r} needs {found.generator} in proxy.generators: "
+                    f"-S 'proxy.generators=[{listed}]'"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> "Params":
-        unknown = [name for name in self.variants if find_variant(name) is None]
-        if unknown:
-            raise ValueError(f"variants: {unknown[0]!r} is none of {NAMES}")
-        for key in ("variants", "ensembles", "seeds"):
-            if len(set(getattr(self, key))) != len(getattr(self, key)):
+        lists = {key: getattr(self, key) for key in ("variants", "ensembles", "seeds")}
+        for key, entries in (*lists.items(), ("proxy.generators", self.proxy.generators)):
+            if len(set(entries)) != len(entries):
                 raise ValueError(f"{key}: an entry is repeated")
         lacking = [name for name in self.ensembles if not {name, "strong"} <= {*self.variants}]
         if lacking or "strong" in self.ensembles:

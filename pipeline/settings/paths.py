@@ -8,10 +8,12 @@ PARAMS = Path("params.yaml")
 DATA = Path("data")
 
 DATASET = DATA / "dataset"  # download: manifest.csv, classes.csv, images/ and masks/ it had to make
+NEEDS = DATA / "needs"  # needs: <stage>.txt, yes or no, for the stages that not every run needs
 SEEDS = DATA / "seeds"  # seeds: classifier.safetensors, seeds.npy, history.csv
 DSRG = DATA / "dsrg"  # dsrg: network.safetensors, history.csv
-PROXY = DATA / "proxy"  # proxy: masks/, confidence/, quality.json, quality.csv, images.csv
-SPLIT = DATA / "split"  # split: strong.txt, weak.txt, plans/<variant>.json
+TEACHER = DATA / "teacher"  # teacher: network.safetensors, history.csv
+PROXY = DATA / "proxy"  # proxy: <generator>/{masks, confidence, made.txt, quality.json, ...}
+SPLIT = DATA / "split"  # split: strong.txt, weak.txt, weak-<generator>.txt, plans/<variant>.json
 MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv}
 PREDICTIONS = DATA / "predictions"  # evaluate: <variant>/<id>.png
 PACKAGES = DATA / "packages"  # package: <variant>/{model.safetensors, MODEL_CARD.md}
@@ -28,7 +30,7 @@ LIVE = Path("live")  # trainings: <name>/plots/metrics/*.tsv, which grow while t
 REPORT = Path("report")  # report: index.html, run.html, tables/, plots/
 # What stages and DVC replace and remove as a whole.
 OUTPUTS = (
-    *(DATASET, SEEDS, DSRG, PROXY, SPLIT, MODELS, PREDICTIONS, PACKAGES),
+    *(DATASET, NEEDS, SEEDS, DSRG, TEACHER, PROXY, SPLIT, MODELS, PREDICTIONS, PACKAGES),
     *(CHECKPOINTS, TENSORBOARD, RECORDS, RESULTS, LIVE, REPORT),
 )
 
@@ -36,6 +38,11 @@ OUTPUTS = (
 def model_dir(variant: str, seed: int) -> Path:
     """Folder of one trained network."""
     return MODELS / variant / str(seed)
+
+
+def proxy_dir(generator: str) -> Path:
+    """Folder of one generator's proxies."""
+    return PROXY / generator
 
 
 def result_file(kind: str, name: str) -> Path:

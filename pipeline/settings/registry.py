@@ -5,6 +5,7 @@ searched and not imported: reading params.yaml must not load torch, nor a librar
 nobody uses.
 """
 
+import ast
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -41,6 +42,14 @@ class Kind:
     def defines(self, name: str, function: str) -> bool:
         """Whether one of them defines a further function."""
         return name in names_defining(self.module, function)
+
+    def constant(self, name: str, key: str) -> tuple[str, ...]:
+        """A tuple of names that one of them defines at its top level; empty if it does not."""
+        path = ROOT / f"{self.path(name).replace('.', '/')}.py"
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == key:
+                return tuple(ast.literal_eval(node.value))
+        return ()
 
     def path(self, name: str) -> str:
         """Dotted path of one of them."""

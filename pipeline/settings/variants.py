@@ -1,11 +1,14 @@
 """The networks compared (Table 1): which branch is trained on which images with which labels.
 
-A name is a base, then extras that go beyond the paper: `dual`, `dual+ema`, `dual_n1+ema+refresh`.
+A name is a base, then, after a point, who makes the proxies, then extras that go beyond the paper:
+`dual`, `dual.self`, `dual+ema`, `dual_n1.self+ema+refresh`. (DVC takes no @ in a stage's name.)
 """
 
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from pipeline.settings.registry import GENERATORS
 
 Labels = Literal["mask", "proxy"]
 
@@ -48,6 +51,7 @@ class Variant:
             gives, instead of the same number of each (Table 1's "w/o oversampling").
         neck_n: shared convolutions; None: those of params.yaml.
         extras: names in `EXTRAS`, in its order.
+        generator: who makes the proxies; None: the first in proxy.generators.
     """
 
     streams: tuple[Stream, ...]
@@ -55,6 +59,7 @@ class Variant:
     natural: bool = False
     neck_n: int | None = None
     extras: tuple[str, ...] = ()
+    generator: str | None = None
 
     @property
     def branches(self) -> int:
@@ -69,8 +74,12 @@ class Variant:
         """
         if extra == "consistency":
             return self.branches > 1 and self.streams[-1] == PROXIES
-        used = {labels for stream in self.streams for labels in (stream.strong, stream.weak)}
-        return extra == "ema" or "proxy" in used
+        return extra == "ema" or self.uses_proxies
+
+    @property
+    def uses_proxies(self) -> bool:
+        """Whether it is trained on any proxies."""
+        return any("proxy" in (stream.strong, stream.weak) for stream in self.streams)
 
 
 STRONG, PROXIES = Stream(strong="mask"), Stream(weak="proxy")
@@ -111,7 +120,8 @@ NECKS = re.compile(r"dual_n([0-3])")
 NAMES = (
     f"{', '.join(VARIANTS)}, dual_n0 to dual_n3, mixed_x2, mixed_x3 and so on, each alone or with "
     f"extras in this order: {''.join(f'+{extra}' for extra in EXTRAS)} (confidence and refresh "
-    "where proxies are used; consistency with two branches, proxies in the weak one)"
+    "where proxies are used; consistency with two branches, proxies in the weak one); before them, "
+    "where proxies are used, a generator: dual.self"
 )
 
 
@@ -120,18 +130,24 @@ def find_variant(name: str) -> Variant | None:
 
     >>> find_variant("mixed_x4").streams[0].repeat
     4
-    >>> find_variant("dual_n2+ema").neck_n, find_variant("dual_n2+ema").extras
+    >>> find_variant("dual_n2.self+ema").neck_n, find_variant("dual_n2.self+ema").extras
     (2, ('ema',))
+    >>> find_variant("dual.self").generator, find_variant("strong.self")
+    ('self', None)
     """
-    base, *extras = name.split("+")
+    whole, *extras = name.split("+")
+    base, _, generator = whole.partition(".")
     variant = _find_base(base)
     # Each at most once, in the order of EXTRAS: one network has one name.
     if variant is None or extras != [extra for extra in EXTRAS if extra in extras]:
         return None
     if not all(variant.allows(extra) for extra in extras):
         return None
-    title = "; ".join((variant.title, *(EXTRAS[extra] for extra in extras)))
-    return replace(variant, title=title, extras=tuple(extras))
+    if "." in whole and not (generator in GENERATORS.names() and variant.uses_proxies):
+        return None
+    by = [f"proxies by {generator}"] if generator else []
+    title = "; ".join((variant.title, *by, *(EXTRAS[extra] for extra in extras)))
+    return replace(variant, title=title, extras=tuple(extras), generator=generator or None)
 
 
 def _find_base(name: str) -> Variant | None:

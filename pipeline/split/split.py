@@ -1,15 +1,20 @@
 """Stage split: which training images keep their masks, and what each variant is trained on."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.base.errors import UserError
+from pipeline.base.digests import digest
+from pipeline.base.errors import UserError, need
 from pipeline.data.manifest import Manifest
-from pipeline.data.pairs import proxies_hash
-from pipeline.data.plan import list_hash, make_plan, write_plans
+from pipeline.data.pairs import made_by, proxies_hash
+from pipeline.data.plan import Plan, list_hash, make_plan, write_plans
 from pipeline.devices.device import rng
+from pipeline.networks.stored import CLASSIFIER
 from pipeline.settings.params import Params
+from pipeline.settings.paths import SEEDS
+from pipeline.settings.variants import find_variant
 from pipeline.split.absent_classes import absence_warnings, absent_classes
 
 log = logging.getLogger(__name__)
@@ -31,13 +36,69 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
     check_lists(strong, weak, [row.id for row in manifest.of("val")])
     for warning in absence_warnings(absent_classes(manifest, strong)):
         log.warning("%s", warning)
-    neck_n, extras = params.neck_n, params.extras
-    plans = [make_plan(v, neck_n, strong, weak, extras=extras) for v in params.variants]
-    write_plans(folder, [replace(plan, proxies=proxies_hash(plan)) for plan in plans])
+    by_generator = {name: lists_of(name, strong, weak) for name in params.proxy.generators}
+    start = start_digest(params)
+    plans = [plan_of(variant, params, (strong, weak), by_generator) for variant in params.variants]
+    plans = [replace(plan, proxies=proxies_hash(plan), start=start) for plan in plans]
+    write_plans(folder, plans)
     return {
         name: f"{len(ids)} images, sha256 {list_hash(ids)[:12]}"
         for name, ids in (("strong", strong), ("weak", weak))
     }
+
+
+def plan_of(
+    variant: str,
+    params: Params,
+    lists: tuple[list[str], list[str]],
+    by_generator: Mapping[str, tuple[list[str], list[str]]],
+) -> Plan:
+    """A variant's plan: on all images, or on those that its generator has made proxies of.
+
+    Raises:
+        UserError: it is trained on proxies of strong images, and one has none.
+    """
+    found = find_variant(variant)
+    assert found is not None
+    strong, weak = lists
+    generator = found.generator or params.proxy.generators[0]
+    if found.uses_proxies:
+        made_strong, weak = by_generator[generator]
+        lacking = len(strong) - len(made_strong)
+        if lacking and any(stream.strong == "proxy" for stream in found.streams):
+            raise UserError(
+                f"variants: {variant!r} is trained on proxies of the strong images, too, and "
+                f"generator {generator} has none for {lacking} of {len(strong)}: leave it out, or "
+                "name another generator"
+            )
+    return make_plan(
+        variant, params.neck_n, strong, weak, extras=params.extras, generator=generator
+    )
+
+
+def lists_of(
+    generator: str, strong: Sequence[str], weak: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Those of two lists that a generator has made proxies of.
+
+    Raises:
+        UserError: of the weak ones there is none.
+    """
+    made = set(made_by(generator))
+    chosen = [i for i in strong if i in made], [i for i in weak if i in made]
+    if not chosen[1]:
+        raise UserError(
+            f"generator {generator} made no proxy of a weak image: dsrg needs tags, files masks in "
+            "the folder proxies/; choose another in proxy.generators"
+        )
+    return chosen
+
+
+def start_digest(params: Params) -> str | None:
+    """SHA-256 of the classifier that trainings start from; None where they do not."""
+    if params.backbone_weights != "classifier":
+        return None
+    return digest(need(SEEDS / CLASSIFIER, "seeds"))
 
 
 def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]]:
@@ -59,7 +120,7 @@ def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]
         strong = {masked[int(i)] for i in chosen}
     return (
         [row.id for row in rows if row.id in strong],
-        [row.id for row in rows if row.id not in strong and row.tags is not None],
+        [row.id for row in rows if row.id not in strong],
     )
 
 

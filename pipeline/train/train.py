@@ -29,7 +29,6 @@ from pipeline.runs.work_key import Key, key_of
 from pipeline.scoring.metrics import summarise
 from pipeline.scoring.score import confusion_of
 from pipeline.settings.params import Params
-from pipeline.settings.paths import PROXY
 from pipeline.train.batch_losses import consistent_losses, plain_losses
 from pipeline.train.build import build_network
 from pipeline.train.network import DualBranchNet
@@ -44,7 +43,7 @@ def train_network(
     plan: Plan,
     seed: int,
     folder: Path,
-    proxies: Path = PROXY,
+    proxies: Path | None = None,
 ) -> dict[str, float]:
     """Train one network; `folder` gets network.safetensors and history.csv.
 
@@ -54,7 +53,7 @@ def train_network(
         plan: the variant's streams.
         seed: of weights and batches.
         folder: where everything goes, in one piece when the training is over.
-        proxies: data/proxy.
+        proxies: of the generator; by default where stage proxy writes them.
 
     Returns:
         what was logged last: the loss, the terms of an extra, val mIoU where it was measured.

@@ -21,8 +21,9 @@ from pipeline.base.record import device
 from pipeline.report.collect import read_scores
 from pipeline.report.scored_networks import ENSEMBLE, scored_names, stage_of
 from pipeline.runs.work_key import flat
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
-from pipeline.settings.paths import KINDS, PREDICTIONS, PROXY, SEEDS, result_file
+from pipeline.settings.paths import KINDS, PREDICTIONS, SEEDS, proxy_dir, result_file
 
 DIGITS = 12
 # A run may have other networks than the list, or lie elsewhere; the networks of both are the same.
@@ -61,18 +62,23 @@ def list_run(params: Params) -> Listing:
     scores = {name: read_scores(params, name)[1] for name in names}
     miou = {name: {str(seed): score for seed, score in scores[name].items()} for name in names}
     values = dict(flat(params.model_dump(mode="json", exclude=NOT_COMPARED)))
-    digests = {path.as_posix(): digest(path)[:DIGITS] for path in files_of(names)}
+    digests = {path.as_posix(): digest(path)[:DIGITS] for path in files_of(params, names)}
     return Listing(machine(params.machine.device), values, miou, digests)
 
 
-def files_of(names: list[str]) -> Iterator[Path]:
+def files_of(params: Params, names: list[str]) -> Iterator[Path]:
     """Seeds, proxies, and the predictions and results of some networks.
 
     Raises:
         UserError: one of them is not there at all.
     """
-    yield need(SEEDS / "seeds.npy", "seeds")
-    folders = [(PROXY / kind, "proxy") for kind in ("masks", "confidence")]
+    if needed_by(params)["dsrg"]:
+        yield need(SEEDS / "seeds.npy", "seeds")
+    folders = [
+        (proxy_dir(generator) / kind, f"proxy {generator}")
+        for generator in params.proxy.generators
+        for kind in ("masks", "confidence")
+    ]
     alone = [name for name in names if not name.startswith(ENSEMBLE)]
     folders += [(PREDICTIONS / name, stage_of(name)) for name in alone]
     for folder, stage in folders:

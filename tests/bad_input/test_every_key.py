@@ -29,7 +29,7 @@ ENDS: dict[str, tuple[Any, ...]] = {
     "proxy.scales": ([], [0.0]),
     "dataset": ("", "imagenet"),
     "backbone": ("", "resnet50"),
-    "proxy.generator": ("", "sam"),
+    "proxy.generators": ([], ["sam"], ["dsrg", "dsrg"]),
     "data_root": ("", "a\0b"),
     "backbone_weights": ("", "a\0b"),
     "cam.saliency": ("", "a\0b"),

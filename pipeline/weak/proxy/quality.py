@@ -42,38 +42,61 @@ from pipeline.weak.seeds.tagged import TaggedImages
 
 KINDS = ("seed", "cam", "proxy")
 PER_IMAGE = ["id", "proxy_iou"]
-PER_CLASS = ["class", "seed_precision", "seed_coverage", "cam_iou", "proxy_iou"]
 
 
 def measure(
-    params: Params, manifest: Manifest, folder: Path, seeds: Path, resume: Path | None = None
+    params: Params,
+    manifest: Manifest,
+    folder: Path,
+    seeds: Path | None = None,
+    resume: Path | None = None,
 ) -> dict[str, float]:
     """Write quality.json, quality.csv and images.csv into `folder`; each process its share.
 
     Args:
         params: all of params.yaml.
         manifest: the data set; strong and weak images that have a true mask are measured.
-        folder: data/proxy, with masks/ in it.
-        seeds: data/seeds.
+        folder: data/proxy/<generator>, with masks/ in it.
+        seeds: data/seeds, where the generator starts from them.
         resume: folder for the counts so far, from which a stopped run resumes, or None.
 
     Returns:
         number of images measured, then percentages: mean seed precision, share of grid points
-        seeded, mIoU of the plain CAM masks and of the proxies; only `images` (0) where no image has
-        a true mask.
+        seeded, mIoU of the plain CAM masks and of the proxies, the last alone without `seeds`; only
+        `images` (0) where no image has a true mask.
     """
-    rows = manifest.tagged()
-    known = [i for i, row in enumerate(rows) if row.mask]
-    totals, iou_N = count(params, manifest, known, folder, seeds, resume)
+    rows = manifest.tagged()  # whoever has a true mask has tags
+    known = [i for i, row in enumerate(rows) if row.mask and proxy_path(row.id, folder).exists()]
+    if seeds is None:
+        totals, iou_N = count_proxies(manifest, known, folder, resume)
+    else:
+        totals, iou_N = count(params, manifest, known, folder, seeds, resume)
     summary: dict[str, float] = {"images": len(known)}
     if known:
         summary |= _summary(totals)
     if world().leads:
-        write_csv(folder / "quality.csv", PER_CLASS, _per_class(manifest, totals) if known else [])
+        measures = [name for name in MEASURES if name.split("_")[0] in totals]
+        rows_C = _per_class(manifest, totals, measures) if known else []
+        write_csv(folder / "quality.csv", ["class", *measures], rows_C)
         images = ([rows[i].id, f"{iou_N[i]:.2f}"] for i in known)
         write_csv(folder / "images.csv", PER_IMAGE, images)
         _write_summary(folder, summary)
     return summary
+
+
+def count_proxies(
+    manifest: Manifest, known: list[int], folder: Path, resume: Path | None
+) -> tuple[dict[str, Counts], NDArray[np.float64]]:
+    """Confusion matrix (C, C+1) of the proxies alone, and each proxy's IoU (N,)."""
+    rows, classes = manifest.tagged(), len(manifest.classes)
+    counts, iou_N = np.zeros((classes, classes + 1), dtype=np.int64), np.zeros(len(rows))
+    arrays = {"proxy": counts, "iou": iou_N}
+    for i in walk(world().share(known), resume, arrays, "proxy: measure"):
+        true_HW = np.asarray(read_mask(manifest.path(rows[i].mask), classes))
+        proxy_HW = np.asarray(read_mask(proxy_path(rows[i].id, folder), classes))
+        counts += confusion_matrix(true_HW, proxy_HW, classes)
+        iou_N[i] = image_iou(true_HW, proxy_HW, classes)
+    return {"proxy": total_array(counts)}, total_array(iou_N)
 
 
 def count(
@@ -158,25 +181,34 @@ def seed_precision(confusion: Counts) -> PerClass:
 
 
 def _summary(totals: dict[str, Counts]) -> dict[str, float]:
-    classes = len(totals["seed"])
-    seeded = totals["seed"][:, :classes].sum() / max(1, totals["seed"].sum())
-    values = {
-        "seed_precision": np.nanmean(seed_precision(totals["seed"])),
-        "seed_coverage": 100.0 * seeded,
-        "cam_miou": np.nanmean(class_iou(totals["cam"])),
-        "proxy_miou": np.nanmean(class_iou(totals["proxy"])),
-    }
+    values = {"proxy_miou": np.nanmean(class_iou(totals["proxy"]))}
+    if "seed" in totals:
+        classes = len(totals["seed"])
+        seeded = totals["seed"][:, :classes].sum() / max(1, totals["seed"].sum())
+        values = {
+            "seed_precision": np.nanmean(seed_precision(totals["seed"])),
+            "seed_coverage": 100.0 * seeded,
+            "cam_miou": np.nanmean(class_iou(totals["cam"])),
+            **values,
+        }
     return {key: round(float(value), 2) for key, value in values.items()}
 
 
-def _per_class(manifest: Manifest, totals: dict[str, Counts]) -> list[list[str]]:
-    columns = [
-        seed_precision(totals["seed"]),
-        class_accuracy(totals["seed"]),
-        class_iou(totals["cam"]),
-        class_iou(totals["proxy"]),
-    ]
+def _per_class(
+    manifest: Manifest, totals: dict[str, Counts], measures: Sequence[str]
+) -> list[list[str]]:
+    """Rows of quality.csv: each class's value of some of `MEASURES`."""
+    columns = [MEASURES[name](totals[name.split("_")[0]]) for name in measures]
     return [
         [name, *("" if np.isnan(column[i]) else f"{column[i]:.2f}" for column in columns)]
         for i, name in enumerate(manifest.classes.names)
     ]
+
+
+# By class, from the confusion matrix of the kind that the name begins with.
+MEASURES: dict[str, Callable[[Counts], PerClass]] = {
+    "seed_precision": seed_precision,
+    "seed_coverage": class_accuracy,
+    "cam_iou": class_iou,
+    "proxy_iou": class_iou,
+}

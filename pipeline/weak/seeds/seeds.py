@@ -49,6 +49,7 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
     Returns:
         share of pixels seeded (percent) and the classifier's accuracy over its last batches.
     """
+    refuse_untagged(params, manifest)
     seed_everything(params.seed, 1)
     start = [] if params.backbone_weights == "classifier" else start_files(params)
     key = key_of("seeds", params, [*start, manifest.folder / "manifest.csv"])
@@ -61,6 +62,20 @@ def make_seeds(params: Params, manifest: Manifest, folder: Path) -> dict[str, fl
             np.save(part / "seeds.npy", seeds_Nhw)
     seeded = 100.0 * float((seeds_Nhw != UNSEEDED).mean())
     return {"seeded": seeded, "tag_accuracy": mean_of_last(rows, 5)["tag_accuracy"]}
+
+
+def refuse_untagged(params: Params, manifest: Manifest) -> None:
+    """Refuse, before hours of work, a data set in which DSRG could make no proxy.
+
+    Raises:
+        UserError: no image without a mask has tags, and no mask is to be hidden.
+    """
+    tagged = any(not row.mask or row.split == "weak" for row in manifest.tagged())
+    if "dsrg" in params.proxy.generators and not tagged and params.split.strong is None:
+        raise UserError(
+            "no image without a mask has tags, so generator dsrg can make no proxies: tag some "
+            "images, or do without tags: -S 'proxy.generators=[self]'"
+        )
 
 
 def train_classifier(params: Params, manifest: Manifest, key: Key) -> tuple[CamNet, Rows]:

@@ -33,10 +33,10 @@ from pipeline.settings.paths import (
     DATASET,
     DSRG,
     PREDICTIONS,
-    PROXY,
     SEEDS,
     SPLIT,
     model_dir,
+    proxy_dir,
     record_file,
     result_file,
 )
@@ -161,20 +161,26 @@ def note(stage: str, **values: str) -> None:
 
 def write_weak_side(manifest: Manifest) -> None:
     """Seeds, proxies, their quality and their curves."""
-    for folder in (SEEDS, DSRG, PROXY / "masks"):
+    for folder in (SEEDS, DSRG, proxy_dir("dsrg") / "masks"):
         folder.mkdir(parents=True)
     for row in manifest.train():
-        put_mask(PROXY / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes)
+        put_mask(
+            proxy_dir("dsrg") / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes
+        )
     np.save(SEEDS / "seeds.npy", np.full((len(manifest.train()), 4, 4), 255, dtype=np.uint8))
     write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
     columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}
     write_history(DSRG / "history.csv", [{"step": s, **columns} for s in (1, 2)])
     totals = {"images": 12, "seed_precision": 81.25, "proxy_miou": 43.5, "cam_miou": 31.0}
-    (PROXY / "quality.json").write_text(json.dumps(totals), "utf-8")
+    (proxy_dir("dsrg") / "quality.json").write_text(json.dumps(totals), "utf-8")
     lines = ["class,seed_precision,proxy_iou", '"background",90.5,77.7', "boat,,"]
     scores = [[row.id, f"{50 + place:.2f}"] for place, row in enumerate(manifest.train())]
-    write_csv(PROXY / "images.csv", ["id", "proxy_iou"], [*scores[:-1], [scores[-1][0], "3.00"]])
-    (PROXY / "quality.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    write_csv(
+        proxy_dir("dsrg") / "images.csv",
+        ["id", "proxy_iou"],
+        [*scores[:-1], [scores[-1][0], "3.00"]],
+    )
+    (proxy_dir("dsrg") / "quality.csv").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def put_mask(path: Path, mask_HW: Bytes, classes: ClassList) -> None:

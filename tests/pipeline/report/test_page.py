@@ -21,9 +21,9 @@ from pipeline.settings.paths import (
     DATASET,
     MODELS,
     PREDICTIONS,
-    PROXY,
     SEEDS,
     SPLIT,
+    proxy_dir,
     result_file,
 )
 from pipeline.split.absent_classes import absent_classes
@@ -175,11 +175,11 @@ def test_the_stage_does_without_torch(params: Params, run: Path) -> None:
 
 
 def test_data_set_without_true_masks_on_weak_images(params: Params, run: Path) -> None:
-    (PROXY / "quality.json").write_text('{"images": 0}', "utf-8")
+    (proxy_dir("dsrg") / "quality.json").write_text('{"images": 0}', "utf-8")
     text = (DATASET / "manifest.csv").read_text(encoding="utf-8")
     bare = re.sub(r"masks/\d+\.png,weak", ",weak", text)
     (DATASET / "manifest.csv").write_text(bare, "utf-8")
-    (PROXY / "images.csv").write_text("id,proxy_iou\n", "utf-8")
+    (proxy_dir("dsrg") / "images.csv").write_text("id,proxy_iou\n", "utf-8")
     page = render(params)
     assert "How good the proxies are is not known" in page
     assert "Where they fail most" not in page
@@ -220,7 +220,7 @@ def test_no_validation_during_training(params: Params, run: Path) -> None:
         (SEEDS / "history.csv", "seeds"),
         (SEEDS / "seeds.npy", "seeds"),
         (Path("data/dsrg/history.csv"), "dsrg"),
-        (PROXY / "quality.csv", "proxy"),
+        (proxy_dir("dsrg") / "quality.csv", "proxy"),
         (SPLIT / "weak.txt", "split"),
     ],
 )
@@ -235,7 +235,7 @@ def test_missing_file_is_named_with_its_stage(
 
 
 def test_missing_proxies(params: Params, run: Path) -> None:
-    shutil.rmtree(PROXY / "masks")
+    shutil.rmtree(proxy_dir("dsrg") / "masks")
     with pytest.raises(UserError, match=r"run `python -m stages\.proxy` first"):
         write_report(params, open_manifest(params), run / "report")
 

@@ -20,7 +20,7 @@ from pipeline.report.pictures import (
 )
 from pipeline.report.strips import GAP, LONGEST, Picture, legend, spread_evenly
 from pipeline.settings.params import Params
-from pipeline.settings.paths import DATASET, PREDICTIONS, PROXY, SEEDS
+from pipeline.settings.paths import DATASET, PREDICTIONS, SEEDS, proxy_dir
 
 
 def open_picture(picture: Picture) -> Image.Image:
@@ -114,7 +114,9 @@ def test_weak_images_are_the_worst_and_spread_over_the_list(params: Params, run:
     assert [strip.id for strip in grids["spread"].strips] == [weak[1], weak[3]]
     assert [strip.id for strip in grids["worst"].strips] == [weak[-1], weak[0]]
     assert grids["worst"].strips[0].pictures[-1].caption == "proxy 3"
-    (PROXY / "images.csv").write_text("id,proxy_iou\n", "utf-8")  # no true mask is known
+    (proxy_dir("dsrg") / "images.csv").write_text(
+        "id,proxy_iou\n", "utf-8"
+    )  # no true mask is known
     assert list(proxy_grids(params, manifest, weak)) == ["spread"]
 
 

@@ -19,7 +19,7 @@ from pipeline.report.page import write_report
 from pipeline.report.pictures import val_grid
 from pipeline.report.viewer import PALER, SAFE, chosen_weak, numbers, write_viewer
 from pipeline.settings.params import Params
-from pipeline.settings.paths import DATASET, PREDICTIONS, PROXY
+from pipeline.settings.paths import DATASET, PREDICTIONS, proxy_dir
 
 
 def weak_ids(manifest: Manifest) -> list[str]:
@@ -115,7 +115,7 @@ def test_which_weak_images(params: Params, run: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(viewer, "WEAK_WORST", 1)
     monkeypatch.setattr(viewer, "WEAK_SPREAD", 2)
     assert chosen_weak(weak) == [weak[-1], weak[1], weak[3]]
-    (PROXY / "images.csv").write_text("id,proxy_iou\n", "utf-8")
+    (proxy_dir("dsrg") / "images.csv").write_text("id,proxy_iou\n", "utf-8")
     assert chosen_weak(weak) == [weak[1], weak[3]]
 
 
@@ -149,7 +149,7 @@ def test_prediction_of_another_size(params: Params, run: Path, tmp_path: Path) -
 
 def test_proxy_of_another_size(params: Params, run: Path, tmp_path: Path) -> None:
     manifest = open_manifest(params)
-    path = proxy_path(manifest.of("weak")[0].id)
+    path = proxy_path(manifest.of("weak")[0].id, proxy_dir("dsrg"))
     write_mask(path, np.zeros((5, 5), dtype=np.uint8), manifest.classes)
     with pytest.raises(UserError, match=r"is 5x5 pixels, but 32x32 were expected"):
         made(params, tmp_path)

@@ -70,7 +70,11 @@ def test_warped_sides_mirror_onto_the_grid(path: Path) -> None:
         ("dataset", "pascal", "dataset: should be 'coco', 'folder', 'shapes' or 'voc'"),
         ("dataset", "common", "dataset: should be 'coco', "),
         ("backbone", "vgg", "backbone: should be 'efficientnet_lite0', "),
-        ("proxy.generator", "sam", "proxy.generator: should be 'dsrg', not 'sam'"),
+        (
+            "proxy.generators",
+            ["sam"],
+            "proxy.generators.0: should be 'dsrg', 'files' or 'self', not 'sam'",
+        ),
         ("neck_n", 4, "neck_n: should be less than or equal to 3, not 4"),
         ("neck_n", -1, "neck_n: should be greater than or equal to 0, not -1"),
         ("neck_n", "1", "neck_n: should be a valid integer, not '1'"),

@@ -17,6 +17,7 @@ from pipeline.data.pairs import confidence_path
 from pipeline.data.plan import make_plan
 from pipeline.runs import checkpoint
 from pipeline.runs import resume as kept
+from pipeline.settings.paths import proxy_dir
 from pipeline.train import batch_losses, refresh
 from pipeline.train import train as train_module
 from pipeline.train.train import train_network
@@ -40,7 +41,7 @@ def proxied(ready: Manifest, monkeypatch: pytest.MonkeyPatch) -> Manifest:
     """Proxies with random confidence; a checkpoint at every step."""
     monkeypatch.setattr(kept, "EVERY", 0.0)
     for number, row in enumerate(ready.train()):
-        path = confidence_path(row.id)
+        path = confidence_path(row.id, proxy_dir("dsrg"))
         path.parent.mkdir(parents=True, exist_ok=True)
         generator = torch.Generator().manual_seed(number)
         write_confidence(path, torch.rand(row.height, row.width, generator=generator))
