@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.manifest import IGNORE, Manifest, read_manifest, write_manifest
-from pipeline.data.pairs import proxy_path
+from pipeline.data.pairs import MADE, proxy_path
 from pipeline.datasets.shapes.prepare import prepare
 from pipeline.settings.params import Params
 from pipeline.settings.paths import proxy_dir
@@ -47,6 +47,8 @@ def ready(manifest: Manifest, workspace: Path) -> Manifest:
         mask = np.array(read_mask(manifest.path(row.mask)))
         mask[mask == IGNORE] = mask[row.height // 2 :] = 0
         write_mask(path, mask, manifest.classes)
+    ids = "".join(f"{row.id}\n" for row in manifest.train())
+    (proxy_dir("dsrg") / MADE).write_text(ids, "utf-8")
     return manifest
 
 

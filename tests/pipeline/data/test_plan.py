@@ -14,6 +14,7 @@ from pipeline.data.pairs import (
     confidence_path,
     proxied,
     proxies_hash,
+    proxies_of,
     proxy_path,
     stream_pairs,
 )
@@ -28,6 +29,7 @@ from pipeline.data.plan import (
 )
 from pipeline.settings.params import Extras
 from pipeline.settings.variants import VARIANTS
+from tests.settings import small_params
 
 STRONG, WEAK = ("s1", "s2"), ("w1", "w2", "w3")
 EXTRAS = Extras(ema_decay=0.9, refresh_at=0.5, consistency_weight=2.0, consistency_threshold=0.8)
@@ -134,7 +136,36 @@ def test_round_trip(tmp_path: Path) -> None:
         assert read_plan(tmp_path, plan.variant) == plan
     assert (tmp_path / "weak.txt").read_bytes() == b"w1\nw2\nw3\n"
     stored = json.loads((tmp_path / "plans" / "dual.json").read_text())
-    assert stored["weak"] == {"images": 3, "sha256": hashlib.sha256(b"w1\nw2\nw3").hexdigest()}
+    digest = hashlib.sha256(b"w1\nw2\nw3").hexdigest()
+    assert stored["weak"] == {"list": "weak", "images": 3, "sha256": digest}
+
+
+def test_a_generator_with_fewer_proxies_has_a_list_of_its_own(tmp_path: Path) -> None:
+    some = [
+        make_plan("strong", 0, STRONG, WEAK),
+        make_plan("dual", 0, STRONG, WEAK[:2]),
+        make_plan("dual.self", 0, STRONG, WEAK),
+        make_plan("mixed", 0, STRONG, WEAK[:2]),
+    ]
+    write_plans(tmp_path, some)
+    assert list(read_plans(tmp_path, [plan.variant for plan in some]).values()) == some
+    assert (tmp_path / "weak.txt").read_text("utf-8") == "w1\nw2\nw3\n"
+    assert (tmp_path / "weak-dsrg.txt").read_text("utf-8") == "w1\nw2\n"
+    (tmp_path / "weak-dsrg.txt").write_text("w1\n", "utf-8")
+    assert read_plan(tmp_path, "dual.self") == some[2]
+    with pytest.raises(UserError, match=r"weak-dsrg\.txt was changed after the split"):
+        read_plan(tmp_path, "dual")
+
+
+def test_proxies_are_those_of_the_plan_s_generator(images: Manifest, tmp_path: Path) -> None:
+    assert make_plan("dual.self", 0, STRONG, WEAK).generator == "self"
+    assert make_plan("dual", 0, STRONG, WEAK, generator="files").generator == "files"
+    plan = make_plan("dual.self+ema", 0, STRONG, WEAK, extras=small_params().extras)
+    assert proxies_of(plan) == Path("data/proxy/self")
+    with pytest.raises(
+        UserError, match=r"data/proxy/self/masks/w1\.png .* `python -m stages\.proxy self`"
+    ):
+        stream_pairs(images, plan)
 
 
 @pytest.mark.parametrize(

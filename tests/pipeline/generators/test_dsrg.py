@@ -10,7 +10,7 @@ from pipeline.batches.augment import normalise
 from pipeline.generators.dsrg import multi_scale_logits, posterior
 from pipeline.weak.dsrg.crf import CrfWeights
 from pipeline.weak.dsrg.network import DsrgNet, build_dsrg
-from pipeline.weak.proxy.proxy import best_label
+from pipeline.weak.proxy.generator import best_label
 from tests.settings import small_params
 
 CLASSES = 9

@@ -167,6 +167,8 @@ def write_weak_side(manifest: Manifest) -> None:
         put_mask(
             proxy_dir("dsrg") / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes
         )
+    ids = "".join(f"{row.id}\n" for row in manifest.train())
+    (proxy_dir("dsrg") / "made.txt").write_text(ids, "utf-8")
     np.save(SEEDS / "seeds.npy", np.full((len(manifest.train()), 4, 4), 255, dtype=np.uint8))
     write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
     columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}

@@ -181,7 +181,7 @@ def test_data_set_without_true_masks_on_weak_images(params: Params, run: Path) -
     (DATASET / "manifest.csv").write_text(bare, "utf-8")
     (proxy_dir("dsrg") / "images.csv").write_text("id,proxy_iou\n", "utf-8")
     page = render(params)
-    assert "How good the proxies are is not known" in page
+    assert "How good they are is not known" in page
     assert "Where they fail most" not in page
     assert page.count("<small>truth</small>") == 6  # of val only
 
@@ -220,7 +220,7 @@ def test_no_validation_during_training(params: Params, run: Path) -> None:
         (SEEDS / "history.csv", "seeds"),
         (SEEDS / "seeds.npy", "seeds"),
         (Path("data/dsrg/history.csv"), "dsrg"),
-        (proxy_dir("dsrg") / "quality.csv", "proxy"),
+        (proxy_dir("dsrg") / "quality.csv", "proxy dsrg"),
         (SPLIT / "weak.txt", "split"),
     ],
 )
@@ -236,7 +236,7 @@ def test_missing_file_is_named_with_its_stage(
 
 def test_missing_proxies(params: Params, run: Path) -> None:
     shutil.rmtree(proxy_dir("dsrg") / "masks")
-    with pytest.raises(UserError, match=r"run `python -m stages\.proxy` first"):
+    with pytest.raises(UserError, match=r"run `python -m stages\.proxy dsrg` first"):
         write_report(params, open_manifest(params), run / "report")
 
 

@@ -111,12 +111,12 @@ def test_weak_images_without_truth_lack_it(params: Params, run: Path, tmp_path: 
 
 def test_which_weak_images(params: Params, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weak = weak_ids(open_manifest(params))
-    assert sorted(chosen_weak(weak)) == sorted(weak)
+    assert sorted(chosen_weak(weak, "dsrg")) == sorted(weak)
     monkeypatch.setattr(viewer, "WEAK_WORST", 1)
     monkeypatch.setattr(viewer, "WEAK_SPREAD", 2)
-    assert chosen_weak(weak) == [weak[-1], weak[1], weak[3]]
+    assert chosen_weak(weak, "dsrg") == [weak[-1], weak[1], weak[3]]
     (proxy_dir("dsrg") / "images.csv").write_text("id,proxy_iou\n", "utf-8")
-    assert chosen_weak(weak) == [weak[1], weak[3]]
+    assert chosen_weak(weak, "dsrg") == [weak[1], weak[3]]
 
 
 def test_large_photographs_shrink_with_their_masks(

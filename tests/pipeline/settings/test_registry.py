@@ -34,9 +34,14 @@ def test_what_is_no_data_set_is_refused_with_those_that_are(name: str) -> None:
         DATASETS.load(name)
 
 
-def test_one_name_alone_needs_no_or() -> None:
-    with pytest.raises(ValueError, match=r"^should be 'dsrg'$"):
+def test_a_refused_name_comes_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match=r"^should be 'dsrg', 'files' or 'self'$"):
         GENERATORS.check("sam")
+
+
+def test_a_constant_is_read_without_importing() -> None:
+    assert GENERATORS.constant("dsrg", "STAGES") == ("seeds", "dsrg")
+    assert GENERATORS.constant("files", "STAGES") == GENERATORS.constant("files", "OTHER") == ()
 
 
 def test_names_are_known_without_torch() -> None:

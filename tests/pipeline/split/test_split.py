@@ -1,5 +1,6 @@
 """The strong and weak lists, drawn or given, and the lists that are refused."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.data.manifest import Manifest
+from pipeline.data.pairs import MADE
 from pipeline.data.plan import read_plan
+from pipeline.networks.stored import CLASSIFIER
+from pipeline.settings.paths import SEEDS, proxy_dir
 from pipeline.split.split import check_lists, draw_lists, write_split
 from tests.settings import small_params
 
@@ -72,3 +76,43 @@ def test_lists_that_are_refused(lists: tuple[list[str], ...], message: str) -> N
 def test_a_draw_that_leaves_no_weak_image_is_refused(manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the weak list is empty"):
         write_split(small_params(**{"split.strong": 16}), manifest, tmp_path)
+
+
+def test_each_generator_s_variants_have_its_weak_images(ready: Manifest, tmp_path: Path) -> None:
+    ids = [row.id for row in ready.train()]
+    weak = [row.id for row in ready.of("weak")]
+    shutil.copytree(proxy_dir("dsrg"), proxy_dir("files"))
+    (proxy_dir("files") / MADE).write_text("".join(f"{i}\n" for i in weak[:3]), "utf-8")
+    few = {"proxy.generators": ["dsrg", "files"], "variants": ["strong", "dual", "dual.files"]}
+    write_split(small_params(**few), ready, tmp_path)
+    plans = {name: read_plan(tmp_path, name) for name in few["variants"]}
+    assert {name: len(plan.weak) for name, plan in plans.items()} == {
+        **{"strong": 10, "dual": 10, "dual.files": 3}
+    }
+    assert plans["dual"].proxies != plans["dual.files"].proxies
+    other = tmp_path / "other"
+    other.mkdir()
+    params = small_params(**{**few, "variants": ["weak.files"]})
+    with pytest.raises(UserError, match=r"'weak\.files' is trained on proxies of the strong"):
+        write_split(params, ready, other)
+    (proxy_dir("files") / MADE).write_text(f"{ids[0]}\n", "utf-8")
+    with pytest.raises(UserError, match="generator files made no proxy of a weak image"):
+        write_split(small_params(**few), ready, other)
+
+
+def test_a_plan_knows_the_classifier_it_starts_from(ready: Manifest, tmp_path: Path) -> None:
+    from_classifier = {"backbone_weights": "classifier", "variants": ["strong"]}
+    with pytest.raises(UserError, match=r"run `python -m stages\.seeds` first"):
+        write_split(small_params(**from_classifier), ready, tmp_path)
+    starts = []
+    SEEDS.mkdir(parents=True)
+    for content in (b"1", b"2"):
+        (SEEDS / CLASSIFIER).write_bytes(content)
+        for place, weights in enumerate(("classifier", "none")):
+            folder = tmp_path / f"{content.decode()}{place}"
+            folder.mkdir()
+            params = small_params(**{**from_classifier, "backbone_weights": weights})
+            write_split(params, ready, folder)
+            starts.append(read_plan(folder, "strong").start)
+    assert starts[0] != starts[2]
+    assert starts[1] is starts[3] is None

@@ -11,11 +11,12 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.data.images import read_mask
 from pipeline.data.manifest import Manifest
-from pipeline.data.pairs import confidence_path, proxy_path
+from pipeline.data.pairs import MADE, confidence_path, proxy_path
 from pipeline.generators.dsrg import generator_of
 from pipeline.networks.stored import plain_state
 from pipeline.weak.dsrg.network import DsrgNet, build_dsrg, load_dsrg
-from pipeline.weak.proxy.proxy import write_proxies
+from pipeline.weak.proxy.generator import Proxy
+from pipeline.weak.proxy.proxy import write_made, write_proxies
 from tests.settings import small_params
 
 CLASSES = 9
@@ -76,7 +77,20 @@ def test_the_stored_network_is_the_one_used(
         load_dsrg(small_params(**{"dsrg.width": 9}), manifest, tmp_path)
 
 
-def test_another_shape_than_the_tags_ask_for_is_refused(manifest: Manifest, tmp_path: Path) -> None:
+def test_another_shape_than_the_image_has_is_refused(manifest: Manifest, tmp_path: Path) -> None:
     one = replace(manifest, rows=manifest.train()[:1])
-    with pytest.raises(ValueError, match=rf"proxy of '{one.rows[0].id}': shape \(12, 32, 32\)"):
-        write_proxies(one, lambda row, image_3HW: torch.ones(12, 32, 32), tmp_path)
+    proxy = Proxy(torch.zeros(12, 32), torch.ones(12, 32))
+    with pytest.raises(ValueError, match=rf"proxy of '{one.rows[0].id}': shape \(12, 32\)"):
+        write_proxies(one, lambda row, image_3HW: proxy, tmp_path)
+
+
+def test_an_image_without_known_tags_gets_no_proxy_of_dsrg(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    first, second = manifest.train()[:2]
+    few = replace(manifest, rows=(replace(first, tags=None), second))
+    network = build_dsrg(small_params(), len(manifest.classes), "none")
+    write_proxies(few, generator_of(small_params(), network), tmp_path)
+    write_made(few, tmp_path)
+    assert [path.stem for path in (tmp_path / "masks").iterdir()] == [second.id]
+    assert (tmp_path / MADE).read_text("utf-8") == f"{second.id}\n"
