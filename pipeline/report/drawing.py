@@ -55,10 +55,10 @@ STYLE = {
 def family_of(name: str) -> str:
     """The family of a network, which has one colour.
 
-    >>> family_of("dual_full"), family_of("dual+ema"), family_of("ensemble_weak")
+    >>> family_of("dual_full"), family_of("dual.self+ema"), family_of("ensemble_weak")
     ('dual', 'dual', 'ensemble')
     """
-    return re.split(r"[_+]", name, maxsplit=1)[0]
+    return re.split(r"[_.+]", name, maxsplit=1)[0]
 
 
 def tone_of(name: str) -> str:
