@@ -117,6 +117,11 @@ FOLDER = (
     ("train empty", lists(train=[], val=["scene 12"])),
     ("strong empty", lists(train=WEAK, val=["scene 12"])),
     ("weak empty", lists(train=STRONG, val=["scene 12"])),
+    ("folds and a list of val", lists(val=["scene 12"])),
+    ("folds and folders called val", every(*(lambda root, n=n: (root / f"images/{'val' if n > 11 else 'train'}").mkdir(exist_ok=True) for n in (0, 12)), *(moved(f"images/scene {n}.jpg", f"images/{'val' if n > 11 else 'train'}/scene {n}.jpg") for n in range(15)))),
+    ("more folds than masks", every()),
+    ("folds and no tags", gone("tags.csv")),
+    ("no tags, and split.strong is all masks", gone("tags.csv")),
     ("list that is no text", content("splits/val.txt", b"\xff\xfe\x00")),
     ("names that differ only in case", every(renamed("scene 4", "Photo"), renamed("scene 5", "photo"))),
     ("names that differ only in Unicode form", every(renamed("scene 4", "Käfer"), renamed("scene 5", decomposed("Käfer")))),
@@ -156,6 +161,8 @@ READ = (
     ("mask of 0 in three channels", pixels("masks/scene 1.png", np.zeros((48, 48, 3), np.uint8))),
     ("mask of bits", pixels("masks/scene 1.png", MASK > 0)),
     ("background as a tag", replaced("tags.csv", "scene 4.jpg,", "scene 4.jpg,background;")),
+    ("no tags, and split.strong hides masks", gone("tags.csv")),
+    ("in folds", every()),
     ("list with suffixes", lists(val=["scene 12.jpg"])),
     ("masks of 0 and 255, two classes", every(
         content("classes.txt", "background\nboat\n"), content("tags.csv", "image,tags\nscene 4,boat\n"),
@@ -180,6 +187,22 @@ READ = (
     ("name with percent and hash", renamed("scene 0", "100%20#1?")),
     ("all at once", every(turned("images/scene 0.jpg", 6), picture("images/scene 4.jpg", "CMYK"), picture("images/scene 5.jpg", "L"), turned("images/scene 6.jpg", 3))),
 )  # fmt: skip
+
+# What params.yaml says in some of these cases.
+CHOICES = {
+    **dict.fromkeys(
+        (
+            "folds and a list of val",
+            "folds and folders called val",
+            "folds and no tags",
+            "in folds",
+        ),
+        {"download.folder.folds": 2, "seeds": [0, 1]},
+    ),
+    "more folds than masks": {"download.folder.folds": 8, "seeds": [*range(8)]},
+    "no tags, and split.strong is all masks": {"split.strong": 5},
+    "no tags, and split.strong hides masks": {"split.strong": 3},
+}
 
 # --- VOC, with SBD beside it --------------------------------------------------------------------
 
@@ -291,6 +314,8 @@ PARAMS = (
     ("with a comma in a number", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: 0,002")),
     ("of an earlier version", replaced("params.yaml", "machine:  # changes no result\n", "")),
     ("with yes for a number", replaced("params.yaml", "neck_n: 0", "neck_n: true")),
+    ("folds that no seed holds out", every(replaced("params.yaml", "dataset: shapes", "dataset: folder"), replaced("params.yaml", "folds: ", "folds: 5"))),
+    ("folds and hidden masks", every(replaced("params.yaml", "dataset: shapes", "dataset: folder"), replaced("params.yaml", "folds: ", "folds: 5"), replaced("params.yaml", "split:\n  strong: ", "split:\n  strong: 9"))),
     ("with two mistakes", every(replaced("params.yaml", "neck_n: 0", "neck_n: 9"), added("params.yaml", "nekc_n: 1"))),
 )  # fmt: skip
 
