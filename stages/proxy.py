@@ -22,7 +22,7 @@ def main(params_file: ParamsFile = PARAMS) -> None:
         if world.leads:
             write_record(record_file("proxy"), PROXY / "images.csv", summary=quality)
             scores = ", ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items())
-            typer.echo(f"{len(manifest.tagged())} masks; {scores}")
+            typer.echo(f"{len(manifest.proxied())} masks; {scores}")
             typer.echo(f"wrote {PROXY}")
 
 

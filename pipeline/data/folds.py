@@ -1,6 +1,10 @@
 """Folds: parts of the masked images that are held out in turn, each scored by other trainings."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pipeline.data.manifest import Row
+from pipeline.data.plan import Plan
 
 
 def repetitions(seeds: Sequence[int], folds: int) -> list[list[int]]:
@@ -30,3 +34,14 @@ def describe_folds(sizes: Sequence[int]) -> str:
     least, most = min(sizes), max(sizes)
     each = str(most) if least == most else f"{least} to {most}"
     return f"{len(sizes)} folds, {each} images each"
+
+
+def without(plan: Plan, held_out: Iterable[Row]) -> Plan:
+    """A plan whose strong list lacks the images that a training must not see.
+
+    Args:
+        plan: a variant's; its strong list has the images of all folds.
+        held_out: the rows of one of them (`Manifest.held_out`).
+    """
+    ids = {row.id for row in held_out}
+    return replace(plan, strong=tuple(name for name in plan.strong if name not in ids))

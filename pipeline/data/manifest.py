@@ -145,7 +145,7 @@ class Manifest:
         return [row for row in self.rows if row.fold is not None]
 
     def truth_path(self, row: Row) -> Path:
-        """The mask that a score counts: the one of the photograph's own size, where there is one."""
+        """The mask that a score counts: of the photograph's own size, where there is one."""
         return self.path(row.truth or row.mask)
 
 

@@ -75,22 +75,24 @@ def confusion_of(
     predictions: Path | None = None,
     what: str | None = None,
     resume: Path | None = None,
+    seed: int | None = None,
 ) -> Counts:
     """Confusion matrix (C, C+1) over val, in inference mode; each process scores its share.
 
     Args:
         network: any trained network; it is left in eval mode.
-        manifest: the data set; images of split val that have a mask are scored.
+        manifest: the data set; the images of `Manifest.scored` are.
         batch_size: images of one size that go through the network together.
         predictions: folder for palette PNGs, or None to write none.
         what: name of the progress bar, or None for no bar.
         resume: folder for the counts so far, from which a stopped run resumes, or None.
+        seed: of the training, where there are folds: it is scored on its own. None: on all.
     """
     network.eval()
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusion": total}, what=what)
-    for rows, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through):
+    for rows, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through, seed):
         predicted_BHW = predict_batch(network, images_B3HW)
         # Integers: the order of images and processes does not matter.
         total += confusion_matrix(truth_BHW, predicted_BHW, classes)
@@ -106,14 +108,16 @@ def write_masks(rows: list[Row], masks_BHW: Bytes, classes: ClassList, folder: P
 
 
 def scored_batches(
-    manifest: Manifest, batch_size: int, through: Through
+    manifest: Manifest, batch_size: int, through: Through, seed: int | None = None
 ) -> Iterator[tuple[list[Row], Tensor, Bytes]]:
-    """This process's share of the val images with a mask; arguments as in `image_batches`.
+    """This process's share of the images that are scored, with one training seed or in all.
+
+    Arguments as in `image_batches`.
 
     Yields:
         rows, their images (B, 3, H, W) and true masks (B, H, W), as bytes.
     """
-    for rows, images_B3HW in image_batches(manifest, manifest.scored(), batch_size, through):
+    for rows, images_B3HW in image_batches(manifest, manifest.scored(seed), batch_size, through):
         truth = [
             read_mask(manifest.path(row.mask), len(manifest.classes), size=row.size) for row in rows
         ]

@@ -271,7 +271,7 @@ class Params(Block):
         if self.split.strong is not None:
             raise ValueError(
                 "download.folder.folds: every mask is trained on and scored in its fold, so "
-                "split.strong cannot hide any; -S split.strong=null or -S download.folder.folds=null"
+                "split.strong hides none; -S split.strong=null or -S download.folder.folds=null"
             )
         held_out = Counter(seed % folds for seed in self.seeds)
         if len(held_out) < folds or len(set(held_out.values())) > 1:

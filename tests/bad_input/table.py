@@ -189,16 +189,12 @@ READ = (
 )  # fmt: skip
 
 # What params.yaml says in some of these cases.
+IN_FOLDS = {"download.folder.folds": 2, "seeds": [0, 1]}
 CHOICES = {
-    **dict.fromkeys(
-        (
-            "folds and a list of val",
-            "folds and folders called val",
-            "folds and no tags",
-            "in folds",
-        ),
-        {"download.folder.folds": 2, "seeds": [0, 1]},
-    ),
+    "folds and a list of val": IN_FOLDS,
+    "folds and folders called val": IN_FOLDS,
+    "folds and no tags": IN_FOLDS,
+    "in folds": IN_FOLDS,
     "more folds than masks": {"download.folder.folds": 8, "seeds": [*range(8)]},
     "no tags, and split.strong is all masks": {"split.strong": 5},
     "no tags, and split.strong hides masks": {"split.strong": 3},

@@ -1,4 +1,4 @@
-"""What masked photographs are for, once their masks are read: to train on, to validate, or folds."""
+"""What photographs with masks are for, once these are read: training, validation, or folds."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

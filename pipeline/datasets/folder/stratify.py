@@ -44,10 +44,10 @@ def draw_val(objects: Mapping[str, Sequence[int]], share: float, seed: int) -> s
     # A class of one image cannot be in both parts. It is dealt as if it had none of the class, and
     # draws that leave it in training are better.
     lone_C = has_NC.sum(axis=0) == 1
-    shared_NC, lone_N = has_NC[:, ~lone_C], has_NC[:, lone_C].any(axis=1)
+    shared_NC, lone_NC = has_NC[:, ~lone_C], has_NC[:, lone_C]
     counts_C = shared_NC.sum(axis=0)
     val_C = np.maximum(1, share * counts_C)
-    parts_N = _best_draw(shared_NC, images_P, np.array([val_C, counts_C - val_C]), seed, lone_N)
+    parts_N = _best_draw(shared_NC, images_P, np.array([val_C, counts_C - val_C]), seed, lone_NC)
     return {key for key, part in zip(sorted(objects), parts_N, strict=True) if part == 0}
 
 
@@ -68,7 +68,7 @@ def draw_folds(objects: Mapping[str, Sequence[int]], folds: int, seed: int) -> d
     has_NC = _table(objects)
     images_P = np.full(folds, len(objects) / folds)
     classes_PC = np.tile(has_NC.sum(axis=0) / folds, (folds, 1))
-    parts_N = _best_draw(has_NC, images_P, classes_PC, seed, np.zeros(len(objects), bool))
+    parts_N = _best_draw(has_NC, images_P, classes_PC, seed, has_NC[:, :0])
     return dict(zip(sorted(objects), map(int, parts_N), strict=True))
 
 
@@ -79,18 +79,16 @@ def _table(objects: Mapping[str, Sequence[int]]) -> Has:
     return np.array(rows, dtype=bool).reshape(len(objects), len(classes))
 
 
-def _best_draw(
-    has_NC: Has, images_P: Room, classes_PC: Room, seed: int, lone_N: NDArray[np.bool_]
-) -> Parts:
+def _best_draw(has_NC: Has, images_P: Room, classes_PC: Room, seed: int, lone_NC: Has) -> Parts:
     """The part of each image by the first draw without fault, or the best one of many.
 
-    `lone_N` are images that are better not in part 0.
+    `lone_NC` are classes whose images are better not in part 0.
     """
     rng, parts = np.random.default_rng(seed), len(images_P)
 
     def faults(parts_N: Parts) -> tuple[int, int, int]:
         off_P = np.abs(np.bincount(parts_N, minlength=parts) - images_P)
-        wasted = int((lone_N & (parts_N == 0)).sum())
+        wasted = int(lone_NC[parts_N == 0].sum())
         return missing(has_NC, parts_N, parts), wasted, int(np.floor(off_P + ROUNDING).sum())
 
     best = deal(has_NC, images_P, classes_PC, rng)

@@ -59,7 +59,7 @@ def write_proxies(
     Raises:
         ValueError: what the generator gave has not the shape of background and tags.
     """
-    rows = manifest.tagged()
+    rows = manifest.proxied()
     for path_of in (proxy_path, confidence_path):
         path_of("", folder).parent.mkdir(parents=True, exist_ok=True)
     for row in walk(world().share(rows), resume, {}, "proxy: masks"):

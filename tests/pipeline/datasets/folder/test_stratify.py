@@ -129,7 +129,7 @@ class First:
 def dealt_slowly(
     has: list[list[int]], images: list[Fraction], classes: list[list[Fraction]]
 ) -> list[int]:
-    """Algorithm 1 of Sechidis et al. (2011), with sets, fractions and the first of equal choices."""
+    """Algorithm 1 of Sechidis et al. (2011), with fractions and the first of equal choices."""
     parts, left = dict[int, int](), set(range(len(has)))
     while left:
         counts = {c: sum(c in has[i] for i in left) for c in range(len(classes[0]))}
