@@ -115,10 +115,10 @@ def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dic
     """
     values = read_json(result_file("metrics", name), stage_of(name))
     metrics = {key: number(str(values.get(key))) for key in METRICS}
-    return metrics, read_seeds(params, name)[0]
+    return metrics, read_seed_scores(params, name)[0]
 
 
-def read_seeds(params: Params, name: str) -> tuple[dict[int, float], dict[int, float]]:
+def read_seed_scores(params: Params, name: str) -> tuple[dict[int, float], dict[int, float]]:
     """`by_seed` and `by_fold` of an `Outcome`.
 
     Raises:
@@ -143,7 +143,7 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
         UserError: a file is missing, or was made for other seeds or classes.
     """
     stage, per_class = stage_of(name), result_file("per_class", name)
-    (metrics, by_seed), (_, by_fold) = read_scores(params, name), read_seeds(params, name)
+    (metrics, by_seed), (_, by_fold) = read_scores(params, name), read_seed_scores(params, name)
     table = read_table(per_class, stage, ("class", "iou", "iou_sd", "pixels"))
     if [row["class"] for row in table] != list(classes.names):
         raise stale(per_class, "has other classes than the data set", stage)

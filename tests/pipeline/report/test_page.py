@@ -1,7 +1,6 @@
 """The page holds every number, loads nothing, escapes everything, and names what is missing."""
 
 import csv
-import csv
 import json
 import os
 import re
