@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pipeline.settings.params import Params
 
 ParamsFile = Annotated[Path, typer.Option("--params", help="The params file to read.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help="auto, cpu, cuda, cuda:N or mps, in place of machine.device in params.yaml."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 P = ParamSpec("P")
@@ -39,11 +43,27 @@ def yield_cores() -> None:
         os.environ["GOMP_SPINCOUNT"] = TURNS
 
 
-def read_params(path: Path) -> "Params":
-    """Read params.yaml first of all: a mistake in it is reported before slow imports."""
-    from pipeline.settings.params_file import load_params
+def allow_fallback() -> None:
+    """Have operations that torch lacks on Apple's GPUs run on the CPU, unless the user says no.
 
-    return load_params(path)
+    Read when torch is loaded; other devices do not know it.
+    """
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+
+
+def read_params(path: Path, device: str | None = None) -> "Params":
+    """Read params.yaml first of all: a mistake in it is reported before slow imports.
+
+    Args:
+        path: the file.
+        device: the option --device, which wins over machine.device.
+
+    Raises:
+        UserError: the file is refused, or the option names no device.
+    """
+    from pipeline.settings.params_file import load_params, with_device
+
+    return with_device(load_params(path), device)
 
 
 def stage(main: Callable[P, None]) -> Callable[..., None]:
@@ -56,6 +76,7 @@ def stage(main: Callable[P, None]) -> Callable[..., None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         debug = kwargs.pop("debug", False)
         yield_cores()
+        allow_fallback()
         try:
             with listening():
                 main(*args, **kwargs)

@@ -3,14 +3,14 @@
 import typer
 
 from pipeline.settings.paths import DSRG, PARAMS, SEEDS, record_file
-from stages.command import ParamsFile, read_params, stage
+from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
 
 @stage
-def main(params_file: ParamsFile = PARAMS) -> None:
+def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
     """Train a segmentation network while its seeds grow in every step."""
-    params = read_params(params_file)
+    params = read_params(params_file, device)
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest
@@ -22,7 +22,12 @@ def main(params_file: ParamsFile = PARAMS) -> None:
         manifest = open_manifest(params)
         summary = train_dsrg(params, manifest, read_seeds(SEEDS, manifest), DSRG)
         if world.leads:
-            write_record(record_file("dsrg"), DSRG / "network.safetensors", summary=summary)
+            write_record(
+                record_file("dsrg"),
+                DSRG / "network.safetensors",
+                device=world.device,
+                summary=summary,
+            )
             seeded, grown = summary["seeded"], summary["grown"]
             typer.echo(f"seeded {seeded:.1f} % of the grid, grown to {grown:.1f} %")
             typer.echo(f"wrote {DSRG}")

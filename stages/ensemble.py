@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.settings.paths import MODELS, PARAMS, SPLIT, record_file, result_file
-from stages.command import ParamsFile, read_params, stage
+from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
 
@@ -13,9 +13,10 @@ from stages.processes import start
 def main(
     variant: Annotated[str, typer.Argument(help="The variant to average with `strong`.")],
     params_file: ParamsFile = PARAMS,
+    device: Device = None,
 ) -> None:
     """Average the probabilities of `strong` and another variant, lambda from 0 to 1 (Fig. 6)."""
-    params = read_params(params_file)
+    params = read_params(params_file, device)
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest
@@ -28,7 +29,9 @@ def main(
         )
         if world.leads:
             made = result_file("confusion", f"ensemble_{variant}")
-            write_record(record_file(f"ensemble {variant}"), made, summary=metrics)
+            write_record(
+                record_file(f"ensemble {variant}"), made, device=world.device, summary=metrics
+            )
             typer.echo(f"{variant} and strong: mIoU {metrics['miou']:.2f} at {PAPERS_LAMBDA}")
             typer.echo(f"wrote results/*/ensemble_{variant}.*")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.settings.paths import MODELS, PARAMS, PREDICTIONS, SPLIT, record_file, result_file
-from stages.command import ParamsFile, read_params, stage
+from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
 
@@ -13,9 +13,10 @@ from stages.processes import start
 def main(
     variant: Annotated[str, typer.Argument(help="One of the variants in params.yaml.")],
     params_file: ParamsFile = PARAMS,
+    device: Device = None,
 ) -> None:
     """Score each of a variant's networks on whole val images, strong branch only."""
-    params = read_params(params_file)
+    params = read_params(params_file, device)
 
     from pipeline.base.record import write_record
     from pipeline.data.folds import describe_folds, repetitions
@@ -35,7 +36,9 @@ def main(
         )
         if world.leads:
             made = result_file("confusion", variant)
-            write_record(record_file(f"evaluate {variant}"), made, summary=metrics)
+            write_record(
+                record_file(f"evaluate {variant}"), made, device=world.device, summary=metrics
+            )
             times = len(repetitions(params.seeds, len(manifest.fold_sizes)))
             deviation = f" ± {metrics['miou_sd']:.2f}" if times > 1 else ""
             over = f"{len(params.seeds)} seed(s)"

@@ -3,14 +3,14 @@
 import typer
 
 from pipeline.settings.paths import DSRG, PARAMS, PREDICTIONS, record_file, result_file
-from stages.command import ParamsFile, read_params, stage
+from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
 
 @stage
-def main(params_file: ParamsFile = PARAMS) -> None:
+def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
     """Score the DSRG network on whole val images in one pass, without tags or CRF."""
-    params = read_params(params_file)
+    params = read_params(params_file, device)
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest
@@ -25,7 +25,7 @@ def main(params_file: ParamsFile = PARAMS) -> None:
         )
         if world.leads:
             made = result_file("confusion", "dsrg")
-            write_record(record_file("evaluate_dsrg"), made, summary=metrics)
+            write_record(record_file("evaluate_dsrg"), made, device=world.device, summary=metrics)
             typer.echo(f"dsrg: mIoU {metrics['miou']:.2f}")
             typer.echo("wrote results/*/dsrg.*")
 

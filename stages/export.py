@@ -28,14 +28,14 @@ def main(
 
     make_out(out)
 
-    from pipeline.model.export import OPSET, TOLERANCE, USE, export
+    from pipeline.model.export import OPSET, TOLERANCE, export, use_of
     from pipeline.model.model_card import write_card
     from pipeline.model.model_file import read_model
 
     info, network = read_model(model)
     formats = ("onnx", "torch") if chosen is Format.BOTH else (chosen.value,)
     worst = export(info, network, out, formats)
-    write_card(out, info, model, {}, USE)
+    write_card(out, info, model, {}, use_of(info))
     for name, difference in worst.items():
         opset = f" (opset {OPSET})" if name.endswith(".onnx") else ""
         typer.echo(

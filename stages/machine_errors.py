@@ -48,9 +48,10 @@ def _explain_file(error: OSError) -> UserError:
 
 
 def _is_torch_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory: an error of its own on a GPU, a plain one on a CPU."""
+    """Whether torch ran out of memory: an error of its own with CUDA, a plain one elsewhere."""
+    plain = ("DefaultCPUAllocator", "MPS backend out of memory")
     return type(error).__name__ == "OutOfMemoryError" or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in plain)
     )
 
 

@@ -28,12 +28,20 @@ Stride = Annotated[
     int | None,
     typer.Option(help="Pixels between windows; three quarters of the window by default."),
 ]
+LongestSide = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels to which larger photographs are scaled for the network; by default as in "
+        "training. Masks have the photograph's own size in any case."
+    ),
+]
 Probabilities = Annotated[
     bool,
     typer.Option(
         "--probabilities", help="Also write the probabilities: float16, classes x rows x columns."
     ),
 ]
+Where = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 Overlays = Annotated[bool, typer.Option(help="Write photographs with the objects coloured.")]
 
 
@@ -46,22 +54,26 @@ def main(
     flip: Flip = False,
     window: Window = None,
     stride: Stride = None,
+    longest_side: LongestSide = None,
     probabilities: Probabilities = False,
     overlays: Overlays = True,
+    device: Where = "auto",
 ) -> None:
     """Write a palette PNG for each photograph at its own size, an overlay, and a table of areas."""
     warnings.filterwarnings("ignore", module="PIL")  # of metadata that breaks off
     from pipeline.model.photographs import find_photographs, make_out, printable
 
     found = find_photographs(images, out)
-    make_out(out)
 
+    from pipeline.devices.choice import take_device
     from pipeline.devices.device import pick_device, use_tf32
     from pipeline.model.inference import Options, read_scales
     from pipeline.model.predict import load_model
     from pipeline.model.predict_files import AREAS, predict_files
 
-    options = Options(read_scales(scales), flip, window, stride)
+    take_device(device, key="--device", wait=False)
+    options = Options(read_scales(scales), flip, window, stride, longest_side)
+    make_out(out)
     if pick_device().type == "cuda":
         use_tf32(allowed=False)  # as stage evaluate runs by default
     outcome = predict_files(

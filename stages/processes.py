@@ -19,7 +19,7 @@ def start(
 
     Where it does, this command runs in that many processes, and this one ends when they are done.
     Under torchrun the processes are there already, and `machine.processes` is not read.
-    A process that is alone takes one GPU for itself.
+    Each computes on the device of `machine.device`; one that is alone takes one GPU for itself.
 
     Args:
         params: all of params.yaml.
@@ -27,20 +27,22 @@ def start(
             that says so; each process needs one of them.
 
     Raises:
-        UserError: there are more processes than images or GPUs; or one of them failed.
+        UserError: the device is not there; there are more processes than images or GPUs; or one
+            of them failed.
     """
-    if params.machine.processes > 1 and "RANK" not in os.environ:
+    from pipeline.devices.choice import take_device
+
+    alone = "RANK" not in os.environ
+    processes = params.machine.processes if alone else int(os.environ.get("WORLD_SIZE", "1"))
+    take_device(params.machine.device, processes)
+    if alone and processes > 1:
         from pipeline.devices.distributed import refuse_idle
         from pipeline.devices.launch import launch
 
         if batch is not None:
-            refuse_idle(*batch, params.machine.processes)
-        launch(sys.modules["__main__"].__spec__.name, sys.argv[1:], params.machine.processes)  # type: ignore[union-attr]
+            refuse_idle(*batch, processes)
+        launch(sys.modules["__main__"].__spec__.name, sys.argv[1:], processes)  # type: ignore[union-attr]
         raise typer.Exit
-    if "RANK" not in os.environ:
-        from pipeline.devices.gpus import claim_gpu
-
-        claim_gpu()
     from pipeline.devices.device import use_deterministic, use_tf32
     from pipeline.devices.distributed import joined
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -60,11 +61,11 @@ def stages_run(output: str) -> list[str]:
     return re.findall(r"Running stage '([^']+)'", output)
 
 
-def fill_repository(folder: Path) -> None:
+def fill_repository(folder: Path, **changes: Any) -> None:
     """Put the project's files and tiny params into a new repository, and run `dvc repro`."""
     copy_project(folder)
     yaml = YAML()
-    params = put(yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY)
+    params = put(yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8")), TINY | changes)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     run("git", "init", "-q", "-b", "main", cwd=folder)

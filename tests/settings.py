@@ -100,7 +100,7 @@ def copy_project(folder: Path) -> None:
     """The project's own files that its stages need, but for params.yaml."""
     for name in ("pipeline", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    files = ("dvc.yaml", ".dvcignore", ".gitignore", "live/.gitignore", "results/lambda/.gitkeep")
-    for name in files:
+    kept = "live/.gitignore", "results/lambda/.gitkeep", "data/raw/README.md"
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", *kept):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)

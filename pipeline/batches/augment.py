@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.data.manifest import IGNORE
+from pipeline.devices.device import layout
 
 # torchvision's ImageNet statistics, RGB in 0..1; every backbone here is used with them.
 MEAN = (0.485, 0.456, 0.406)
@@ -214,4 +215,5 @@ def normalise(images_B3HW: Tensor) -> Tensor:
     else:
         normal = torch.empty(rows_N3W.shape)
         compiled.normalise_rows(*(x.numpy() for x in (rows_N3W, offset, gain, normal)))
-    return normal.view(B, H, W, 3).permute(0, 3, 1, 2)
+    normal_B3HW = normal.view(B, H, W, 3).permute(0, 3, 1, 2)
+    return normal_B3HW.contiguous(memory_format=layout(normal.device))

@@ -17,7 +17,7 @@ from pipeline.batches.loading import loader
 from pipeline.batches.order import BatchPlan, Item
 from pipeline.data.images import read_image, read_mask
 from pipeline.data.pairs import Pair
-from pipeline.devices.device import rng
+from pipeline.devices.device import layout, rng, without_mps
 
 SURE = 255  # a mask's confidence in bytes: this is 1
 
@@ -48,6 +48,14 @@ class Batch(NamedTuple):
     sizes: tuple[int, ...]
     items: tuple[Item, ...]
     sure: Tensor | None
+
+    def on(self, device: torch.device) -> "Batch":
+        """The batch on a device; what is there already is not copied."""
+        return self._replace(
+            images=self.images.to(device, memory_format=layout(device)),
+            masks=self.masks.to(device),
+            sure=None if self.sure is None else self.sure.to(device),
+        )
 
 
 class LabelledImages(Dataset[Labelled]):
@@ -127,14 +135,15 @@ def batches(
 ) -> Iterator[Batch]:
     """The batches of a plan, on `device`.
 
-    On a GPU the workers only decode: views are cut on the device, in the order of the batches.
+    For an NVIDIA GPU the workers only decode: views are cut there, in the order of the batches.
+    For others they are cut by the workers.
 
     Raises:
         UserError: a file cannot be read.
     """
     images = LabelledImages(streams, classes)
-    views = Views(view, len(streams), device, images.weighted)
-    if device.type == "cpu":
-        yield from loader(images, plan, workers, views)
+    views = Views(view, len(streams), without_mps(device), images.weighted)
+    if views.device.type == "cpu":
+        yield from (batch.on(device) for batch in loader(images, plan, workers, views))
     else:
         yield from map(views, loader(images, plan, workers, list))

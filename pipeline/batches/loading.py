@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from pipeline.base import stopping
 from pipeline.base.errors import UserError
+from pipeline.devices.device import pick_device
 
 ROOM = (
     "memory or shared memory (/dev/shm) ran out, most likely; set machine.workers lower (0 decodes "
@@ -91,7 +92,7 @@ def loader(
             batch_sampler=plan,
             num_workers=workers,
             collate_fn=Collate(collate),
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=pick_device().type == "cuda",
             worker_init_fn=ignore_interrupts,
             # torch's common generator is dropout's: it must not depend on how often a training
             # was resumed.

@@ -9,7 +9,6 @@ from pipeline.datasets.reading.findings import name_some
 FEW_MASKS = 5  # of a class: fewer hardly teach its outline
 FEW_VAL = 20  # masks: with fewer, one image moves the mean by a point or more
 FOLDS, FEW_ALL = 5, 50  # masks in all: with fewer, folds score every one of them
-LARGE = 4_000_000  # pixels: training crops a few hundred pixels a side
 SMALL = 64  # pixels of the shorter side
 RARE = 50  # times fewer pixels than the most frequent object class
 
@@ -108,18 +107,19 @@ def _of_masks(survey: Survey) -> Iterator[Advice]:
 
 
 def _of_images(survey: Survey) -> Iterator[Advice]:
-    """Photographs that are unused, large or small."""
+    """Photographs that are unused, without tags, or small."""
     if survey.left_out:
         yield Advice(
-            f"{_count(survey.left_out)} neither masked nor tagged, or in no list, and will not be "
-            f"used: {_list(survey.left_out)}.",
-            "Tag them in tags.csv: that takes minutes.",
+            f"{_count(survey.left_out)} for testing, or in no list, and will not be used: "
+            f"{_list(survey.left_out)}.",
+            "Fine if intended; otherwise add them to splits/train.txt.",
         )
-    large = [row.id for row in survey.rows if row.width * row.height > LARGE]
-    if large:
+    bare = [row.id for row in survey.bare]
+    if bare:
         yield Advice(
-            f"{_count(large)} larger than {LARGE // 10**6} megapixels: {_list(large)}.",
-            "Scale images and masks down to about 500 pixels a side: every stage gets faster.",
+            f"{_count(bare)} neither masked nor tagged: {_list(bare)}.",
+            "Generators that learn from tags pass them over: tag them in tags.csv, that takes "
+            "minutes.",
         )
     small = [row.id for row in survey.rows if min(row.width, row.height) < SMALL]
     if small:

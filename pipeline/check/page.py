@@ -5,7 +5,17 @@ from pathlib import Path
 from pipeline.base.atomic import whole_file
 from pipeline.check.advice import Advice
 from pipeline.check.samples import show_samples
-from pipeline.check.summary import FIXES, class_rows, facts, next_command, recipe, sizes, verdict
+from pipeline.check.summary import (
+    FIXES,
+    class_rows,
+    facts,
+    generators,
+    next_command,
+    recipe,
+    scaling,
+    sizes,
+    verdict,
+)
 from pipeline.check.survey import Survey
 from pipeline.report.strips import legend
 from pipeline.report.template import render
@@ -36,6 +46,8 @@ def write_page(survey: Survey, advice: list[Advice], folder: Path, out: Path) ->
         "advice": advice,
         "lines": class_rows(survey),
         "sizes": sizes(survey),
+        "scaling": scaling(survey) if survey.rows else "",
+        "generators": generators(survey) if survey.rows else {},
         "conversions": survey.conversions,
         "samples": samples,
         "legend": legend(survey.classes, used) if survey.classes else [],

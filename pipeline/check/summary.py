@@ -15,8 +15,11 @@ from pipeline.check.advice import Advice
 from pipeline.check.survey import KNOWN, TAGGED, VAL, Survey
 from pipeline.data.manifest import IGNORE
 from pipeline.datasets.folder.labelme import UNUSABLE
+from pipeline.datasets.folder.layout import PROXIES
 from pipeline.datasets.reading.findings import name_some
 from pipeline.datasets.reading.manifest_rows import IMAGES, MASKS
+from pipeline.settings.params_file import load_params
+from pipeline.settings.registry import ROOT
 
 PLAIN = re.compile(r"[\w./~-]+", re.ASCII)
 SIZES = 5  # sizes listed
@@ -47,9 +50,37 @@ def facts(survey: Survey) -> dict[str, int]:
         "masks to train on": len(survey.of(KNOWN)),
         "masks to validate on": len(survey.of(VAL)),
         "tags only": len(survey.of(TAGGED)),
+        "neither": len(survey.bare),
         "not used": len(survey.left_out),
         "classes": len(survey.classes) if survey.classes else 0,
     }
+
+
+def generators(survey: Survey) -> dict[str, str]:
+    """For which images without a mask each generator could make proxies."""
+    tagged, bare = survey.of(TAGGED), survey.bare
+    without = len(tagged) + len(bare)
+    given = sum(bool(row.proxy) for row in (*tagged, *bare))
+    return {
+        "dsrg": f"{len(tagged)} of {without}, those with tags",
+        "self": f"{without} of {without}",
+        "files": f"{given} of {without}, those with a mask in {PROXIES}/",
+    }
+
+
+def scaling(survey: Survey) -> str:
+    """What the recipe does to photographs that are larger than its networks need."""
+    side = working_size(recipe(survey))
+    large = sum(max(row.size) > side for row in survey.rows)
+    return (
+        f"{large} of {len(survey.rows)} photographs will be scaled to {side} pixels "
+        "(download.folder.longest_side); scores and predictions are at their own size"
+    )
+
+
+def working_size(recipe: str) -> int:
+    """The longest side in pixels at which a recipe works."""
+    return load_params(ROOT / "recipes" / f"{recipe}.yaml").download.folder.longest_side
 
 
 def class_rows(survey: Survey) -> list[ClassRow]:
@@ -107,6 +138,8 @@ def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:
     say(", ".join(f"{count} {name}" for name, count in facts(survey).items()))
     if survey.rows:
         say("sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes(survey)))
+        say(scaling(survey))
+        say("proxies: " + "; ".join(f"{name} {fit}" for name, fit in generators(survey).items()))
     if survey.conversions:
         say("converted: " + ", ".join(f"{n} {kind}" for kind, n in survey.conversions.items()))
     if survey.classes:
@@ -131,6 +164,8 @@ def print_json(survey: Survey, advice: list[Advice], page: Path) -> None:
         "counts": facts(survey),
         "classes": [line._asdict() for line in class_rows(survey)],
         "sizes": dict(sizes(survey)),
+        "scaling": scaling(survey) if survey.rows else "",
+        "generators": generators(survey) if survey.rows else {},
         "conversions": survey.conversions,
         "warnings": [line._asdict() for line in advice],
         "problems": survey.problems,

@@ -53,8 +53,13 @@ class Survey:
         return not self.problems
 
     def of(self, split: str) -> list[Row]:
-        """The images of a split."""
-        return [row for row in self.rows if row.split == split]
+        """The images of a split; `TAGGED` are those whose tags are known."""
+        return [row for row in self.rows if row.split == split and row.tags is not None]
+
+    @property
+    def bare(self) -> list[Row]:
+        """The images of which neither a mask nor tags are known."""
+        return [row for row in self.rows if row.tags is None]
 
     @cached_property
     def images(self) -> dict[str, Counter[int]]:

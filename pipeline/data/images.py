@@ -72,7 +72,9 @@ def is_system_file(name: str) -> bool:
     return name.startswith(".") or name.casefold() in SYSTEM_FILES
 
 
-def read_image(path: Path, size: Size | None = None, white: int | None = None) -> Image.Image:
+def read_image(
+    path: Path, size: Size | None = None, white: int | None = None, data: bytes | None = None
+) -> Image.Image:
     """Open a photograph as RGB, turned upright by its EXIF orientation.
 
     Transparency is dropped, 16 bits are scaled to 8, and of several frames the first is taken.
@@ -82,15 +84,16 @@ def read_image(path: Path, size: Size | None = None, white: int | None = None) -
         size: width and height of its row in the manifest or of its mask, where it has to have it.
         white: the value of 16 bits that becomes 255, the data set's `white_of`; by default the
             photograph's own.
+        data: the file's content, where the caller has it.
 
     Raises:
         UserError: the file is missing or is no readable image, or has not that size.
     """
     try:
-        with _opened(path, "an image") as image:
+        with _opened(path, "an image", data) as image:
             _need_picture(image)
             if is_sixteen(image):
-                values = read_values(partial(_open, path))
+                values = read_values(partial(_open, path, data))
                 narrowed = narrow(values, white or white_of(int(values.max())))
                 photograph = Image.fromarray(narrowed).convert("RGB")
             else:
@@ -102,6 +105,17 @@ def read_image(path: Path, size: Size | None = None, white: int | None = None) -
         raise UserError(f"{error}; {AGAIN}") from None
     _expect(path, photograph, size)
     return photograph
+
+
+def shrink(photograph: Image.Image, longest_side: int) -> Image.Image:
+    """A photograph whose longer side is at most `longest_side` pixels.
+
+    It is the same wherever a photograph is brought to a network's working size. Pillow's BILINEAR
+    averages all pixels that become one.
+    """
+    shrunk = photograph.copy()
+    shrunk.thumbnail((longest_side,) * 2, Image.Resampling.BILINEAR, reducing_gap=None)
+    return shrunk
 
 
 def has_sixteen_bits(path: Path) -> bool:
@@ -340,7 +354,13 @@ def palette_bytes(classes: ClassList) -> list[int]:
     return [value for colour in colours for value in colour]
 
 
-def write_mask(path: Path, mask_HW: Bytes, classes: ClassList) -> None:
+def resize_mask(mask_HW: Bytes, size: Size) -> Bytes:
+    """Class indices at another width and height, each a pixel that was there: the nearest."""
+    resized: Bytes = np.asarray(Image.fromarray(mask_HW).resize(size, Image.Resampling.NEAREST))
+    return resized
+
+
+def write_mask(path: Path | IO[bytes], mask_HW: Bytes, classes: ClassList) -> None:
     """Write a mask of class indices as a palette PNG: indices for programs, colours for people."""
     image = Image.fromarray(mask_HW)
     image.putpalette(palette_bytes(classes))

@@ -19,11 +19,13 @@ from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from sys import intern
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
+
+from pydantic import Field
 
 from pipeline.base.atomic import whole_file
 from pipeline.base.errors import UserError, need
-from pipeline.settings.params import Params
+from pipeline.settings.params import Block, Params, Positive
 from pipeline.settings.paths import DATASET, resolve_user_path
 
 ROOT = "@root/"
@@ -31,7 +33,7 @@ SPLITS = ("strong", "weak", "val", "test")
 COLUMNS = ("id", "image", "mask", "split", "tags", "width", "height", "md5")
 OPTIONAL = ("truth", "proxy", "fold")  # columns that are there if a row has one
 UNKNOWN = "?"  # in place of tags
-WHITE = "white.txt"
+READING = "reading.json"
 IGNORE = 255  # border or unlabelled: in no loss and no score
 
 
@@ -106,6 +108,10 @@ class Manifest:
         """Rows of the given splits, in the manifest's order."""
         return [row for row in self.rows if row.split in splits]
 
+    def truth_path(self, row: Row) -> Path:
+        """The mask that scores count, which has the photograph's own size."""
+        return self.path(row.truth or row.mask)
+
     def train(self) -> list[Row]:
         """Rows anything may be trained on: strong and weak."""
         return self.of("strong", "weak")
@@ -143,10 +149,6 @@ class Manifest:
         if seed is not None:
             return self.held_out(seed)
         return [row for row in self.rows if row.fold is not None]
-
-    def truth_path(self, row: Row) -> Path:
-        """The mask that a score counts: of the photograph's own size, where there is one."""
-        return self.path(row.truth or row.mask)
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:
@@ -304,28 +306,39 @@ def read_rows(file: TextIO, classes: ClassList) -> Iterator[Row]:
         yield Row(name, image, mask, intern(split), known, *size, md5, **more)
 
 
-def write_white(folder: Path, white: int) -> None:
-    """Write which value of the data set's 16-bit photographs became 255: white.txt."""
-    with whole_file(folder / WHITE) as part:
-        part.write_text(f"{white}\n", encoding="utf-8")
+class Reading(Block):
+    """How photographs became the images that networks are trained on: new ones are read alike.
+
+    Attributes:
+        white: the value of 16 bits that became 255; None if no photograph had 16 bits.
+        longest_side: pixels that the longer side has at most; None if they were left as they are.
+    """
+
+    white: Annotated[int, Field(ge=255, lt=2**16)] | None = None
+    longest_side: Positive | None = None
 
 
-def read_white(folder: Path) -> int | None:
-    """Read white.txt; None if the data set has no photographs of 16 bits.
+def write_reading(folder: Path, reading: Reading) -> None:
+    """Write reading.json, unless photographs are read as they are."""
+    if reading != Reading():
+        with whole_file(folder / READING) as part:
+            text = reading.model_dump_json(exclude_none=True)
+            part.write_text(f"{text}\n", "utf-8", newline="\n")
 
-    Stages need not depend on it: it follows from the photographs, whose md5 are in manifest.csv.
+
+def read_reading(folder: Path) -> Reading:
+    """Read reading.json.
+
+    Stages need not depend on it: what follows from it is in the md5 of manifest.csv.
 
     Raises:
         UserError: the file is damaged.
     """
-    path = folder / WHITE
+    path = folder / READING
     if not path.exists():
-        return None
+        return Reading()
     with _undamaged(path):
-        white = int(path.read_text(encoding="utf-8"))
-        if not 255 <= white < 2**16:
-            raise ValueError(f"it has {white}")
-    return white
+        return Reading.model_validate_json(path.read_bytes())
 
 
 def open_manifest(params: Params) -> Manifest:

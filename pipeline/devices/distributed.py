@@ -20,7 +20,7 @@ from torch import Tensor
 from pipeline.base.atomic import whole_folder
 from pipeline.base.errors import LostProcessesError, UserError
 from pipeline.base.stopping import die_with_parent
-from pipeline.devices.device import pick_device
+from pipeline.devices.device import device_name, pick_device
 
 T = TypeVar("T")
 Number = TypeVar("Number", bound=np.number[Any])
@@ -37,6 +37,11 @@ class World:
     def leads(self) -> bool:
         """Whether this process writes what is written once."""
         return self.rank == 0
+
+    @property
+    def device(self) -> str:
+        """Name of what this process computes on."""
+        return device_name()
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This process's items: every `size`-th one.
@@ -79,12 +84,13 @@ def joined() -> Iterator[World]:
         yield World()
         return
     die_with_parent()
-    if torch.cuda.is_available():
+    on_gpus = pick_device().type == "cuda"
+    if on_gpus:
         local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if local >= gpus:
             raise UserError(f"more processes than the {gpus} GPUs; set machine.processes lower")
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if on_gpus else "gloo")
     try:
         yield world()
     except RuntimeError as error:

@@ -15,26 +15,37 @@ PAUSE = 1.0  # seconds between attempts
 held: list[FileLock] = []
 
 
-def claim_gpu() -> None:
+def claim_gpu(number: int | None = None) -> None:
     """Take the first GPU that no other stage of this user holds; wait for one if all are taken.
 
     From then on this process sees only that one. With fewer than two GPUs, nothing is done. To be
     called before CUDA starts.
+
+    Args:
+        number: take this one of the visible GPUs; None: any.
     """
     names = visible_gpus()
     if len(names) < 2:
         return
+    if number is not None:
+        names = [names[number]]
     waited = False
     while True:
         for name in names:
             if lock(name):
-                os.environ[VISIBLE] = name
+                see_gpu(name)
                 print(f"takes GPU {name}", file=sys.stderr, flush=True)
                 return
         if not waited:
-            print(f"waiting for one of the GPUs {', '.join(names)}", file=sys.stderr, flush=True)
+            which = "" if len(names) == 1 else "one of the GPUs "
+            print(f"waiting for {which or 'GPU '}{', '.join(names)}", file=sys.stderr, flush=True)
             waited = True
         time.sleep(PAUSE)
+
+
+def see_gpu(name: str) -> None:
+    """Have this process see one GPU alone; to be called before CUDA starts."""
+    os.environ[VISIBLE] = name
 
 
 def visible_gpus() -> list[str]:

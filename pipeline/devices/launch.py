@@ -13,6 +13,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from pipeline.base.errors import LostProcessesError, UserError
 from pipeline.base.stopping import StoppedError
+from pipeline.devices.device import pick_device
 
 
 def launch(module: str, arguments: list[str], processes: int) -> None:
@@ -26,7 +27,7 @@ def launch(module: str, arguments: list[str], processes: int) -> None:
             the message says which and why.
         StoppedError: this process was asked to stop, and stopped the others.
     """
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else processes
+    gpus = torch.cuda.device_count() if pick_device().type == "cuda" else processes
     if processes > gpus:
         raise UserError(
             f"machine.processes: {processes} processes, but there are {gpus} GPUs here; set it to "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.devices.device import pick_device
+from pipeline.devices.device import pick_device, placed
 from pipeline.devices.distributed import refuse_idle, world
 from pipeline.networks.layers import Dropout
 from pipeline.settings.params import Engine
@@ -20,7 +20,7 @@ def prepare(network: nn.Module, engine: Engine, batch_size: int) -> Forward:
     """Move a network to this process's device, ready to train.
 
     Args:
-        network: changed in place: channels last, in training mode.
+        network: changed in place: laid out for the device, in training mode.
         engine: precision, and whether to compile.
         batch_size: images of the whole batch.
 
@@ -29,7 +29,7 @@ def prepare(network: nn.Module, engine: Engine, batch_size: int) -> Forward:
         averaged over the processes as far as asked for; its output is float32.
     """
     device = pick_device()
-    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    placed(network, device).train()
     for module in network.modules():
         # Each process draws the mask of the whole batch and takes its own rows.
         if isinstance(module, Dropout):
@@ -81,6 +81,9 @@ def compiler_works(device: torch.device) -> bool:
 
 def bf16_works(device: torch.device) -> bool:
     """Whether the device multiplies in bfloat16; warns once where it does not."""
+    if device.type == "mps":
+        say_once("engine.precision: bfloat16 is left out on mps, float32 is used")
+        return False
     if device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False):
         return True
     say_once("engine.precision: this GPU has no bfloat16, float32 is used")

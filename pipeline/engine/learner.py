@@ -25,6 +25,16 @@ class Learner:
         """What is validated, stored and scored: the average where there is one, or the network."""
         return self.network if self.average is None else self.average.module
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    @property
+    def gpu(self) -> Any:
+        """The GPU's module in torch, which has random numbers of its own; None on a CPU."""
+        return None if self.device.type == "cpu" else torch.get_device_module(self.device)
+
     def state(self) -> dict[str, Any]:
         """Everything a later process needs to resume, random numbers included."""
         return {
@@ -34,7 +44,8 @@ class Learner:
             "average": self.average.state_dict() if self.average else None,
             # The leader's, for all: every process draws the whole batch's numbers (layers.Dropout).
             "rng": torch.get_rng_state(),
-            "rng_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+            "device": self.device.type,
+            "rng_gpu": self.gpu.get_rng_state() if self.gpu else None,
             **self.log.state(),
         }
 
@@ -46,6 +57,7 @@ class Learner:
         if self.average:
             self.average.load_state_dict(state["average"])
         torch.set_rng_state(state["rng"])
-        if state["rng_gpu"] is not None:
-            torch.cuda.set_rng_state(state["rng_gpu"])
-        self.log.restore(state, next(self.network.parameters()).device)
+        # Those of another kind of device cannot be taken up; that run also rounds otherwise.
+        if self.gpu and state["device"] == self.device.type:
+            self.gpu.set_rng_state(state["rng_gpu"])
+        self.log.restore(state, self.device)

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import torch
-
 from pipeline.data.manifest import Manifest
-from pipeline.devices.device import pick_device
+from pipeline.devices.device import placed
 from pipeline.devices.distributed import world
 from pipeline.evaluate.results import write_results
 from pipeline.runs.resume import resumable_folder
@@ -29,8 +27,7 @@ def evaluate_dsrg(
     Returns:
         the content of results/metrics/dsrg.json; empty in processes that do not lead.
     """
-    network = load_dsrg(params, manifest, dsrg)
-    network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = placed(load_dsrg(params, manifest, dsrg))
     key = key_of(
         "evaluate_dsrg", params, [dsrg / "network.safetensors", manifest.folder / "manifest.csv"]
     )

@@ -17,6 +17,7 @@ from pipeline.data.tables import write_csv
 from pipeline.devices.distributed import total_array, world
 from pipeline.evaluate.results import pooled, write_results
 from pipeline.evaluate.variant import load_trained, trained_file
+from pipeline.networks.grid import argmax_at
 from pipeline.runs.resume import walk
 from pipeline.runs.work_folder import close_work, open_work, work_folder
 from pipeline.runs.work_key import key_of
@@ -84,23 +85,24 @@ def average_confusions(
     classes = len(manifest.classes)
     totals = np.zeros((len(LAMBDAS), classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusions": totals}, what=what)
-    for _, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through, seed):
+    for _, images_B3HW, truths in scored_batches(manifest, batch_size, through, seed):
         p_other, p_strong = (
             predict_logits(network, images_B3HW).softmax(dim=1) for network in (other, strong)
         )
         for place, share in enumerate(LAMBDAS):
-            predicted_BHW = mask_bytes(average(p_other, p_strong, share))
-            totals[place] += confusion_matrix(truth_BHW, predicted_BHW, classes)
+            for truth_HW, p_CHW in zip(truths, average(p_other, p_strong, share), strict=True):
+                mask_HW = mask_bytes(argmax_at(p_CHW, truth_HW.shape))
+                totals[place] += confusion_matrix(truth_HW, mask_HW, classes)
     return total_array(totals)
 
 
 def average(other_BCHW: Tensor, strong_BCHW: Tensor, share: float) -> Tensor:
-    """Classes (B, H, W) of lambda * other + (1 - lambda) * strong (Eq. 4).
+    """Probabilities (B, C, H, W): lambda * other + (1 - lambda) * strong (Eq. 4).
 
     The paper does not say what it averages. Probabilities lie on one scale whatever the network;
     logits do not.
     """
-    return torch.lerp(strong_BCHW, other_BCHW, share).argmax(dim=1)
+    return torch.lerp(strong_BCHW, other_BCHW, share)
 
 
 def lambda_rows(by_seed: Sequence[Counts]) -> list[list[str]]:

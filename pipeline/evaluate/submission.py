@@ -79,8 +79,8 @@ def predict_masks(
     network.eval()
     through = partial(walk, folder=resume, arrays={}, what=what)
     for part, images_B3HW in image_batches(manifest, rows, batch_size, through):
-        predicted_BHW = predict_batch(network, images_B3HW)
-        write_masks(part, predicted_BHW, manifest.classes, folder)
+        masks = predict_batch(network, images_B3HW)
+        write_masks(part, masks, manifest.classes, folder)
 
 
 def pack(masks: Path, archive: Path) -> None:

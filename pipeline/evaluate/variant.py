@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import torch
-
 from pipeline.base.errors import need
 from pipeline.data.folds import repetitions
 from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan
-from pipeline.devices.device import pick_device
+from pipeline.devices.device import placed
 from pipeline.devices.distributed import world
 from pipeline.evaluate.results import write_results
 from pipeline.evaluate.submission import write_submission
@@ -100,5 +98,4 @@ def load_trained(
     """
     network = build_network(params, plan, len(manifest.classes), "none")
     load_network(network, trained_file(plan, seed, models), f"train {plan.variant} {seed}")
-    network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.eval()
+    return placed(network).eval()

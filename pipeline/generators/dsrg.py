@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.batches.augment import normalise, warp
 from pipeline.data.manifest import Manifest, Row
-from pipeline.devices.device import pick_device
+from pipeline.devices.device import pick_device, placed
 from pipeline.networks.grid import upsample
 from pipeline.settings.params import Params
 from pipeline.settings.paths import DSRG
@@ -35,7 +35,7 @@ def load(params: Params, manifest: Manifest) -> Generator:
 def generator_of(params: Params, network: DsrgNet) -> Generator:
     """The generator that asks a network at the scales of `params.proxy`."""
     device = pick_device()
-    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    network = placed(network, device).eval()
     weights = CrfWeights(**params.proxy.crf.model_dump())
     sides = [round(params.proxy.image_size * scale) for scale in params.proxy.scales]
 

@@ -40,14 +40,24 @@ With onnxruntime, without this project:
     from PIL import Image, ImageOps
     session = onnxruntime.InferenceSession("model.onnx")
     image = ImageOps.exif_transpose(Image.open("photograph.jpg")).convert("RGB")
-    (mask,) = session.run(["mask"], {"images": np.asarray(image)[None]})
+{shrink}    (mask,) = session.run(["mask"], {"images": np.asarray(image)[None]})
 
 With torch (sides of 9 pixels or more):
 
     program = torch.export.load("model.pt2").module()
     probabilities, mask = program(torch.from_numpy(np.array(image)[None]))
 """
+SHRINK = """\
+    # As in training. For a mask of the photograph's size, resize the mask by NEAREST.
+    image.thumbnail(({side}, {side}), Image.Resampling.BILINEAR, reducing_gap=None)
+"""
 Run = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.uint8]]]
+
+
+def use_of(info: ModelInfo) -> str:
+    """How to run the exports without this project."""
+    side = info.longest_side
+    return USE.replace("{shrink}", "" if side is None else SHRINK.format(side=side))
 
 
 class Exported(nn.Module):
@@ -165,7 +175,7 @@ def onnx_properties(text: str) -> dict[str, str]:
         "classes": json.dumps([entry["name"] for entry in values["classes"]]),
         "palette": json.dumps([entry["colour"] for entry in values["classes"]]),
         "normalisation": "inside the graph; give RGB bytes (batch, height, width, 3)",
-        **({"white": str(values["white"])} if "white" in values else {}),
+        **{key: str(values[key]) for key in ("white", "longest_side") if key in values},
     }
 
 

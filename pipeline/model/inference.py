@@ -13,19 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import normalise, resize
-from pipeline.networks.grid import upsample
+from pipeline.networks.grid import ROWS, resize_rows, upsample
 from pipeline.train.network import DualBranchNet
 
 # Pixels that a network gets at once (2048 x 2048). Images that are larger at their largest scale go
 # through it in windows of that size, so that memory is bounded.
 AT_ONCE = 2**22
-ROWS = 256  # of an image, for which scales are averaged at a time
 LEAST_WINDOW = 32
 SCALES = (0.1, 4.0)
 
@@ -39,12 +37,15 @@ class Options:
         flip: the mirrored image is predicted as well, and averaged.
         window: side in pixels of windows that slide over the image; None: the whole image.
         stride: pixels from one window to the next; None: three quarters of the window.
+        longest_side: pixels of the working size, to which larger photographs are scaled before all
+            else; None: that of the training.
     """
 
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     window: int | None = None
     stride: int | None = None
+    longest_side: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -57,6 +58,10 @@ class Options:
             raise UserError(f"scales: give numbers from {low} to {high}, such as 0.75,1,1.25")
         if self.window is not None and self.window < LEAST_WINDOW:
             raise UserError(f"window: give at least {LEAST_WINDOW} pixels, not {self.window}")
+        if self.longest_side is not None and self.longest_side < LEAST_WINDOW:
+            raise UserError(
+                f"longest_side: give at least {LEAST_WINDOW} pixels, not {self.longest_side}"
+            )
         if self.stride is not None:
             if self.window is None:
                 raise UserError("stride: it needs windows; give a window, too")
@@ -103,31 +108,42 @@ class Band(NamedTuple):
 
 
 def predict_bands(
-    network: DualBranchNet, image_3HW: Tensor, options: Options, *, probabilities: bool = False
+    network: DualBranchNet,
+    image_3hw: Tensor,
+    options: Options,
+    size: tuple[int, int] | None = None,
+    *,
+    probabilities: bool = False,
 ) -> Iterator[Band]:
-    """Predict an image from top to bottom; only one band is in memory.
+    """Predict an image from top to bottom; only one band is in memory at full size.
 
     Args:
         network: in eval mode.
-        image_3HW: RGB, uint8.
+        image_3hw: RGB at the working size, uint8.
         options: scales, mirroring, windows.
+        size: of the prediction, (H, W); by default the working size.
         probabilities: whether to return them beside the mask.
 
     Yields:
-        bands, one below the other, that cover the image.
+        bands, one below the other, that cover (H, W).
     """
-    height, width = image_3HW.shape[-2:]
+    height, width = image_3hw.shape[-2:]
+    size = size or (height, width)
     windows = options.windows(height, width)
-    logits = windows is None and options.single
-    if windows is not None:
-        bands = slide(network, image_3HW, options, *windows)
-    elif logits:  # no softmax: it would round them
-        bands = iter([(0, logits_of(network, image_3HW))])
+    logits = windows is None and options.single  # no softmax: it would round them
+    if windows is not None and size == (height, width):
+        bands = slide(network, image_3hw, options, *windows)
     else:
-        scaled = per_scale(network, image_3HW, options)
+        if windows is not None:  # the next band overwrites what a band points to
+            parts = [p_CRw.clone() for _, p_CRw in slide(network, image_3hw, options, *windows)]
+            scaled = [torch.cat(parts, dim=1)]
+        elif logits:
+            scaled = [logits_of(network, image_3hw)]
+        else:
+            scaled = per_scale(network, image_3hw, options)
         bands = (
-            (top, mean_at(scaled, (height, width), slice(top, min(height, top + ROWS))))
-            for top in range(0, height, ROWS)
+            (top, mean_at(scaled, size, slice(top, min(size[0], top + ROWS))))
+            for top in range(0, size[0], ROWS)
         )
     for top, scores_CRW in bands:
         mask_RW = scores_CRW.argmax(dim=0).to(torch.uint8).cpu().numpy()
@@ -208,23 +224,6 @@ def mean_at(scaled: Sequence[Tensor], size: tuple[int, int], rows: slice) -> Ten
     for p_Chw in scaled[1:]:
         total_CRW = total_CRW + resize_rows(p_Chw, size, rows)
     return total_CRW / len(scaled) if len(scaled) > 1 else total_CRW
-
-
-def resize_rows(p_Chw: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
-    """Rows of the bilinear interpolation of probabilities to (H, W), (C, R, W)."""
-    height, width = size
-    h, w = p_Chw.shape[-2:]
-    if (h, w) == (height, width):
-        return p_Chw[:, rows]
-    place_R = torch.arange(rows.start, rows.stop, device=p_Chw.device)
-    source_R = ((place_R + 0.5) * (h / height) - 0.5).clamp(0, h - 1)
-    upper_R = source_R.floor().long()
-    lower_R = (upper_R + 1).clamp(max=h - 1)
-    share_R1 = (source_R - upper_R)[:, None]
-    lines_CRw = p_Chw[:, upper_R] * (1 - share_R1) + p_Chw[:, lower_R] * share_R1
-    if w == width:
-        return lines_CRw
-    return F.interpolate(lines_CRw[None], size=(len(place_R), width), mode="bilinear")[0]
 
 
 @torch.no_grad()

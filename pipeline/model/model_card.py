@@ -94,9 +94,13 @@ def _data(info: ModelInfo) -> str:
         f"Trained on `{info.data_set}`, whose strong list has {info.strong} images with masks and "
         f"whose weak list has {info.weak} with tags alone; the variant says which it used."
     )
-    if info.white is None:
-        return text
-    return f"{text} Photographs of 16 bits were scaled so that {info.white} became 255."
+    if info.longest_side is not None:
+        text += (
+            f" Photographs were scaled to {info.longest_side} pixels on their longer side at most."
+        )
+    if info.white is not None:
+        text += f" Those of 16 bits were scaled so that {info.white} became 255."
+    return text
 
 
 def _scores(info: ModelInfo) -> str:

@@ -76,6 +76,7 @@ class ModelInfo(Block):
         scores: None where nothing was scored.
         licence: what to mind before passing the weights on.
         white: the value of 16-bit photographs that became 255 in training; None if there were none.
+        longest_side: pixels to which longer sides of photographs were scaled; None: not at all.
     """
 
     format: Literal[1]
@@ -97,6 +98,7 @@ class ModelInfo(Block):
     white: Annotated[int, Field(ge=255, lt=2**16)] | None = Field(
         default=None, exclude_if=lambda white: white is None
     )
+    longest_side: Positive | None = Field(default=None, exclude_if=lambda side: side is None)
     commit: str | None = Field(default=None, exclude=True)
 
     @property

@@ -13,7 +13,7 @@ from pipeline.base.errors import UserError, need
 from pipeline.base.record import read_record
 from pipeline.batches.augment import MEAN, STD
 from pipeline.data.folds import without
-from pipeline.data.manifest import Manifest, read_white
+from pipeline.data.manifest import Manifest, read_reading
 from pipeline.data.plan import Plan
 from pipeline.model.model_card import write_card
 from pipeline.model.model_file import ClassEntry, ModelInfo, Scores, inference_tensors, write_model
@@ -73,7 +73,7 @@ def package(
         params=own_params(params, plan),
         scores=read_scores(manifest, plan.variant, seed, len(params.seeds)),
         licence=LICENCE.format(start=STARTS.get(params.backbone_weights, A_FILE)),
-        white=read_white(manifest.folder),
+        **read_reading(manifest.folder).model_dump(),
     )
     return info, inference_tensors(read_tensors(path, f"run `python -m stages.{stage}` again"))
 

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import image_tensor
-from pipeline.data.images import Bytes, read_image
-from pipeline.devices.device import pick_device
+from pipeline.data.images import Bytes, read_image, shrink
+from pipeline.devices.choice import named_device
+from pipeline.devices.device import placed
 from pipeline.model.inference import Band, Options, predict_bands
 from pipeline.model.model_file import ModelInfo, read_model
 from pipeline.train.network import DualBranchNet
@@ -34,11 +36,12 @@ class Model:
         network: in eval mode.
     """
 
-    def __init__(self, info: ModelInfo, network: DualBranchNet) -> None:
-        """Put the network on the first GPU if there is one, else on the CPU."""
+    def __init__(
+        self, info: ModelInfo, network: DualBranchNet, device: torch.device | None = None
+    ) -> None:
+        """Put the network on a device; None: on this process's, as stage evaluate does."""
         self.info = info
-        # Channels last, as in stage evaluate.
-        self.network: DualBranchNet = network.to(pick_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = placed(network, device)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -81,17 +84,36 @@ class Model:
     def bands(
         self, image_3HW: Tensor, options: Options, *, probabilities: bool = False
     ) -> Iterator[Band]:
-        """Predict from top to bottom, for images whose probabilities do not fit into memory."""
-        return predict_bands(self.network, image_3HW, options, probabilities=probabilities)
+        """Predict from top to bottom, for images whose probabilities do not fit into memory.
+
+        The image is brought to the working size of the training, the result back to its own size.
+        """
+        size = image_3HW.shape[-2], image_3HW.shape[-1]
+        working_3hw = self.working(image_3HW, options.longest_side or self.info.longest_side)
+        return predict_bands(self.network, working_3hw, options, size, probabilities=probabilities)
+
+    def working(self, image_3HW: Tensor, longest_side: int | None) -> Tensor:
+        """An image as stage download scales it for training."""
+        if longest_side is None or max(image_3HW.shape) <= longest_side:
+            return image_3HW
+        photograph = Image.fromarray(image_3HW.permute(1, 2, 0).contiguous().numpy())
+        return image_tensor(shrink(photograph, longest_side))
 
 
-def load_model(path: str | Path) -> Model:
+def load_model(path: str | Path, device: str = "auto") -> Model:
     """Read a model file that stage package wrote.
 
+    Args:
+        path: the file.
+        device: `cpu`, `cuda`, `cuda:N` or `mps`; `auto` is the first GPU where there is one, else
+            the CPU.
+
     Raises:
-        UserError: it is missing, not a model file, damaged, or of another format.
+        UserError: it is missing, not a model file, damaged, or of another format; or the device is
+            not there.
     """
-    return Model(*read_model(Path(path)))
+    where = named_device(device, "device")
+    return Model(*read_model(Path(path)), where)
 
 
 def as_tensor(image: ImageInput, white: int | None = None) -> Tensor:

@@ -1,6 +1,6 @@
 """How a backbone's grid lies on the image, and resampling between the two.
 
-Shape legend: B batch, C classes, H W image, h w grid.
+Shape legend: B batch, C classes, H W image, h w grid, R rows of a band of the image.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+ROWS = 256  # of an image, for which scores are interpolated at a time
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,34 @@ def upsample(logits_BChw: Tensor, size: tuple[int, int], geometry: Geometry) -> 
     if any(pad):
         full = F.pad(full, pad, mode="replicate")
     return full[..., :height, :width]
+
+
+def resize_rows(p_Chw: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
+    """Rows of the bilinear interpolation of scores (C, h, w) to (H, W): (C, R, W)."""
+    height, width = size
+    h, w = p_Chw.shape[-2:]
+    if (h, w) == (height, width):
+        return p_Chw[:, rows]
+    place_R = torch.arange(rows.start, rows.stop, device=p_Chw.device)
+    source_R = ((place_R + 0.5) * (h / height) - 0.5).clamp(0, h - 1)
+    upper_R = source_R.floor().long()
+    lower_R = (upper_R + 1).clamp(max=h - 1)
+    share_R1 = (source_R - upper_R)[:, None]
+    lines_CRw = p_Chw[:, upper_R] * (1 - share_R1) + p_Chw[:, lower_R] * share_R1
+    if w == width:
+        return lines_CRw
+    return F.interpolate(lines_CRw[None], size=(len(place_R), width), mode="bilinear")[0]
+
+
+def argmax_at(scores_Chw: Tensor, size: tuple[int, int]) -> Tensor:
+    """The best class (H, W) of scores (C, h, w) that are interpolated to (H, W).
+
+    By bands: at twelve megapixels the scores of twenty classes would take a gigabyte.
+    """
+    if scores_Chw.shape[-2:] == size:
+        return scores_Chw.argmax(dim=0)
+    bands = (slice(top, min(size[0], top + ROWS)) for top in range(0, size[0], ROWS))
+    return torch.cat([resize_rows(scores_Chw, size, band).argmax(dim=0) for band in bands])
 
 
 def downsample(images_B3HW: Tensor, grid: tuple[int, int], geometry: Geometry) -> Tensor:

@@ -5,9 +5,9 @@ If a batch is spread over processes (pipeline.devices.distributed), each has row
 Shape legend: B batch, C channels, H W grid.
 """
 
-import torch
 from torch import Tensor, nn
 
+from pipeline.devices.device import layout
 from pipeline.devices.distributed import total, world
 
 
@@ -44,8 +44,8 @@ class Dropout(nn.Module):
             return values_BCHW
         shape = (self.batch_size or len(values_BCHW), *values_BCHW.shape[1:])
         here = world()
-        # Drawn channels last, like the values.
-        keep = values_BCHW.new_empty(shape).to(memory_format=torch.channels_last)
+        # Drawn in the layout of the values: it decides which number goes where.
+        keep = values_BCHW.new_empty(shape).to(memory_format=layout(values_BCHW.device))
         keep.bernoulli_(1 - self.p)
         return values_BCHW * keep[here.rank :: here.size].div_(1 - self.p)
 

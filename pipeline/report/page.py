@@ -239,12 +239,15 @@ def fold_values(params: Params, manifest: Manifest) -> dict[str, str]:
 
 
 def params_yaml(params: Params) -> str:
-    """The values of params.yaml, without its comments."""
+    """The values of params.yaml, without its comments.
+
+    Which device was used is on run.html: a stage may have been given another one by --device.
+    """
     buffer = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump(params.model_dump(), buffer)
+    yaml.dump(params.model_dump(exclude={"machine": {"device"}}), buffer)
     return buffer.getvalue()
 
 

@@ -102,7 +102,7 @@ def val_grid(params: Params, manifest: Manifest) -> dict[str, Grid]:
     rows = manifest.scored()
     scores = []
     for row in track(rows, "report: rank val images"):
-        truth_HW = read_indices(manifest.path(row.mask))
+        truth_HW = read_indices(manifest.truth_path(row))
         mask_HW = read_prediction(about, row.id, truth_HW)
         scores.append(image_iou(truth_HW, mask_HW, classes))
     order = [rows[place] for place in np.argsort(scores, kind="stable")]
@@ -146,7 +146,7 @@ def _grid(made: Iterable[tuple[Strip, set[int]]]) -> Grid:
 
 
 def _val_strip(manifest: Manifest, names: Sequence[str], row: Row) -> tuple[Strip, set[int]]:
-    truth_HW = read_indices(manifest.path(row.mask))
+    truth_HW = read_indices(manifest.truth_path(row))
     strip = StripBuilder(manifest.classes, row, manifest.path(row.image))
     strip.add_mask(truth_HW, "truth", f"true mask of {row.id}")
     for name in names:

@@ -122,7 +122,7 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
     names = [DSRG_ROW, *params.variants]
 
     def masks(row: Row) -> Masks:
-        truth_HW = read_indices(manifest.path(row.mask))
+        truth_HW = read_indices(manifest.truth_path(row))
         return {"truth": truth_HW} | {n: read_prediction(n, row.id, truth_HW) for n in names}
 
     rows = manifest.scored()

@@ -18,7 +18,7 @@ from pipeline.data.images import Bytes, read_image, read_mask, write_mask
 from pipeline.data.manifest import ClassList, Manifest, Row
 from pipeline.devices.distributed import total_array, world
 from pipeline.networks.backbone import Backbone
-from pipeline.networks.grid import upsample
+from pipeline.networks.grid import argmax_at, upsample
 from pipeline.runs.resume import walk
 from pipeline.scoring.metrics import Counts, confusion_matrix
 
@@ -49,9 +49,14 @@ def predict_logits(network: Segmenter, images_B3HW: Tensor) -> Tensor:
     return upsample(logits_BChw, size, network.backbone.geometry)
 
 
-def predict_batch(network: Segmenter, images_B3HW: Tensor) -> Bytes:
-    """Class indices (B, H, W) at the images' own size."""
-    return mask_bytes(predict_logits(network, images_B3HW).argmax(dim=1))
+def predict_batch(
+    network: Segmenter, images_B3HW: Tensor, sizes: Sequence[tuple[int, int]] | None = None
+) -> list[Bytes]:
+    """Class indices of each image, (H, W); `sizes` are those from which images were scaled."""
+    logits_BCHW = predict_logits(network, images_B3HW)
+    sizes = sizes or [(images_B3HW.shape[-2], images_B3HW.shape[-1])] * len(images_B3HW)
+    pairs = zip(logits_BCHW, sizes, strict=True)
+    return [mask_bytes(argmax_at(logits_CHW, size)) for logits_CHW, size in pairs]
 
 
 def mask_bytes(classes_BHW: Tensor) -> Bytes:
@@ -92,36 +97,40 @@ def confusion_of(
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusion": total}, what=what)
-    for rows, images_B3HW, truth_BHW in scored_batches(manifest, batch_size, through, seed):
-        predicted_BHW = predict_batch(network, images_B3HW)
+    for rows, images_B3HW, truths in scored_batches(manifest, batch_size, through, seed):
+        masks = predict_batch(network, images_B3HW, [truth_HW.shape for truth_HW in truths])
         # Integers: the order of images and processes does not matter.
-        total += confusion_matrix(truth_BHW, predicted_BHW, classes)
+        for truth_HW, mask_HW in zip(truths, masks, strict=True):
+            total += confusion_matrix(truth_HW, mask_HW, classes)
         if predictions is not None:
-            write_masks(rows, predicted_BHW, manifest.classes, predictions)
+            write_masks(rows, masks, manifest.classes, predictions)
     return total_array(total)
 
 
-def write_masks(rows: list[Row], masks_BHW: Bytes, classes: ClassList, folder: Path) -> None:
+def write_masks(rows: list[Row], masks: Sequence[Bytes], classes: ClassList, folder: Path) -> None:
     """Write predictions as `folder`/<id>.png."""
-    for row, mask_HW in zip(rows, masks_BHW, strict=True):
+    for row, mask_HW in zip(rows, masks, strict=True):
         write_mask(folder / f"{row.id}.png", mask_HW, classes)
 
 
 def scored_batches(
     manifest: Manifest, batch_size: int, through: Through, seed: int | None = None
-) -> Iterator[tuple[list[Row], Tensor, Bytes]]:
+) -> Iterator[tuple[list[Row], Tensor, list[Bytes]]]:
     """This process's share of the images that are scored, with one training seed or in all.
 
     Arguments as in `image_batches`.
 
     Yields:
-        rows, their images (B, 3, H, W) and true masks (B, H, W), as bytes.
+        rows, their images (B, 3, H, W) and the true mask of each at the photograph's own size.
     """
     for rows, images_B3HW in image_batches(manifest, manifest.scored(seed), batch_size, through):
-        truth = [
-            read_mask(manifest.path(row.mask), len(manifest.classes), size=row.size) for row in rows
-        ]
-        yield rows, images_B3HW, np.stack([np.asarray(mask) for mask in truth])
+        yield rows, images_B3HW, [read_truth(manifest, row) for row in rows]
+
+
+def read_truth(manifest: Manifest, row: Row) -> Bytes:
+    """The true mask of a scored image (H, W), at the photograph's own size."""
+    size = None if row.truth else row.size
+    return np.asarray(read_mask(manifest.truth_path(row), len(manifest.classes), size=size))
 
 
 def image_batches(

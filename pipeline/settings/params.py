@@ -1,5 +1,6 @@
 """What params.yaml holds, as typed values with their bounds."""
 
+import re
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,9 +31,21 @@ def _path_text(text: str) -> str:
     return text
 
 
+def device_text(text: str) -> str:
+    """Refuse what names no device; whether one is there is seen where it is used.
+
+    Raises:
+        ValueError: the message says what it should be.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?|mps", text):
+        raise ValueError("should be auto, cpu, cuda, cuda:N with a number, or mps")
+    return text
+
+
 Positive = Annotated[int, Field(gt=0, le=MOST)]
 Count = Annotated[int, Field(ge=0, le=MOST)]
 PathText = Annotated[str, AfterValidator(_path_text)]
+DeviceText = Annotated[str, AfterValidator(device_text)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Portion = Annotated[float, Field(ge=0, lt=1)]
@@ -61,11 +74,12 @@ class Coco(Block):
 
 
 class Folder(Block):
-    """The user's own data: which masked images are scored where nothing says which.
+    """The user's own data: working size, and which masked images are scored without lists.
 
     A share of them is held out or, with `folds`, each fold in turn: by training seed s, s % folds.
     """
 
+    longest_side: Positive
     val_share: Share
     folds: Annotated[int, Field(ge=2, le=100)] | None
 
@@ -109,6 +123,7 @@ class Engine(Block):
 class Machine(Block):
     """What changes no result."""
 
+    device: DeviceText
     processes: Positive
     workers: Count
     tensorboard: Annotated[bool, AfterValidator(_installed)]

@@ -11,7 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from pipeline.base.errors import UserError
 from pipeline.settings.mending import dotted, missing_keys, way_back, what_to_add
-from pipeline.settings.params import Params
+from pipeline.settings.params import Params, device_text
 
 SHORT = reprlib.Repr()  # a value in a message may be anything YAML can say
 SHORT.maxstring = SHORT.maxother = 80
@@ -56,6 +56,30 @@ def check_params(values: Any, path: Path) -> Params:
     said = f"{path}: " + "\n  ".join(_explain(entry, missing) for entry in errors)
     mend = [*what_to_add(values, path, missing), *way_back(values, path, errors, said)]
     raise UserError("\n".join([said, *mend]))
+
+
+def with_device(params: Params, device: str | None) -> Params:
+    """Params whose machine.device is that of the option --device, where it was given.
+
+    Raises:
+        UserError: it names no device.
+    """
+    if device is None:
+        return params
+    machine = params.machine.model_copy(update={"device": read_device(device, "--device")})
+    return params.model_copy(update={"machine": machine})
+
+
+def read_device(text: str, key: str) -> str:
+    """The name of a device, as an option or a call has it.
+
+    Raises:
+        UserError: it names none; the message names the `key`.
+    """
+    try:
+        return device_text(text)
+    except ValueError as error:
+        raise UserError(f"{key}: {error}, not {SHORT.repr(text)}") from None
 
 
 def _explain(entry: ErrorDetails, missing: list[str]) -> str:

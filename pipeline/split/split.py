@@ -60,7 +60,7 @@ def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]
         strong = {masked[int(i)] for i in chosen}
     return (
         [row.id for row in rows if row.id in strong],
-        [row.id for row in rows if row.id not in strong],
+        [row.id for row in rows if row.id not in strong and row.tags is not None],
     )
 
 

@@ -62,7 +62,7 @@ def list_run(params: Params) -> Listing:
     miou = {name: {str(seed): score for seed, score in scores[name].items()} for name in names}
     values = dict(flat(params.model_dump(mode="json", exclude=NOT_COMPARED)))
     digests = {path.as_posix(): digest(path)[:DIGITS] for path in files_of(names)}
-    return Listing(machine(), values, miou, digests)
+    return Listing(machine(params.machine.device), values, miou, digests)
 
 
 def files_of(names: list[str]) -> Iterator[Path]:
@@ -81,11 +81,11 @@ def files_of(names: list[str]) -> Iterator[Path]:
     yield from (path for path in results if path.exists())
 
 
-def machine() -> dict[str, str]:
-    """What decides how this machine rounds."""
+def machine(chosen: str = "auto") -> dict[str, str]:
+    """What decides how this machine rounds; `chosen` is machine.device."""
     return {
         "processor": processor(),
-        "device": device(),
+        "device": chosen.upper() if chosen in ("cpu", "mps") else device(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
         "torch": torch.__version__,

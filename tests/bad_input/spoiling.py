@@ -141,6 +141,18 @@ def added(name: str, line: str) -> Spoil:
     return spoil
 
 
+def lines_gone(name: str, start: str) -> Spoil:
+    """A text file without the lines that start so."""
+
+    def spoil(root: Path) -> None:
+        lines = (root / name).read_text("utf-8").splitlines(keepends=True)
+        left = [line for line in lines if not line.startswith(start)]
+        assert left != lines
+        (root / name).write_text("".join(left), "utf-8")
+
+    return spoil
+
+
 def replaced(name: str, old: str, new: str) -> Spoil:
     """A text file with other words."""
 

@@ -1,9 +1,11 @@
 """A data set that changed since stage download: one line names the file and says how to go on."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.base.errors import UserError
 from pipeline.batches.labelled import LabelledImages
@@ -47,7 +49,7 @@ def mine(tmp_path: Path) -> Manifest:
     ids=["gone", "no image", "truncated", "another size"],
 )
 def test_an_image_that_changed(mine: Manifest, spoil: Spoil, says: str) -> None:
-    spoil(mine.data_root)
+    spoil(mine.folder)
     rows = [row for row in mine.rows if row.id == "scene 1"]
     pairs = [[Pair(row.id, mine.path(row.image), mine.path(row.mask)) for row in rows]]
     item = Item(0, 0, (0, 0, 0, 0))
@@ -58,7 +60,7 @@ def test_an_image_that_changed(mine: Manifest, spoil: Spoil, says: str) -> None:
         with pytest.raises(UserError) as caught:
             read()
         message = str(caught.value)
-        assert message.startswith(f"{mine.data_root}/images/scene 1.jpg {says}")
+        assert message.startswith(f"{mine.folder}/images/scene 1.jpg {says}")
         assert message.endswith(AGAIN)
         assert len(message.splitlines()) == 1
 
@@ -66,12 +68,22 @@ def test_an_image_that_changed(mine: Manifest, spoil: Spoil, says: str) -> None:
 def test_a_mask_that_is_gone_or_of_another_size(mine: Manifest) -> None:
     rows = [row for row in mine.rows if row.id == "scene 1"]
     pairs = [[Pair(row.id, mine.path(row.image), mine.path(row.mask)) for row in rows]]
-    pixels("masks/scene 1.png", SMALL[..., 0])(mine.data_root)
+    pixels("masks/scene 1.png", SMALL[..., 0])(mine.folder)
     with pytest.raises(UserError, match=r"scene 1\.jpg is 48x48 pixels, but 30x20 were expected"):
         LabelledImages(pairs, len(mine.classes))[Item(0, 0, (0, 0, 0, 0))]
-    gone("masks/scene 1.png")(mine.data_root)
+    gone("masks/scene 1.png")(mine.folder)
     with pytest.raises(UserError, match=r"scene 1\.png cannot be read as a mask"):
         LabelledImages(pairs, len(mine.classes))[Item(0, 0, (0, 0, 0, 0))]
+
+
+def test_what_changes_in_one_s_own_folder_is_not_mixed_in(mine: Manifest) -> None:
+    rows = [row for row in mine.rows if row.id == "scene 1"]
+    pairs = [[Pair(row.id, mine.path(row.image), mine.path(row.mask)) for row in rows]]
+    item = Item(0, 0, (0, 0, 0, 0))
+    before = LabelledImages(pairs, len(mine.classes))[item]
+    shutil.rmtree(mine.data_root)
+    after = LabelledImages(pairs, len(mine.classes))[item]
+    assert all(map(torch.equal, before.tensors, after.tensors))
 
 
 def test_a_plan_of_another_data_set(mine: Manifest) -> None:

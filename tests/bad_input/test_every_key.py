@@ -33,6 +33,7 @@ ENDS: dict[str, tuple[Any, ...]] = {
     "data_root": ("", "a\0b"),
     "backbone_weights": ("", "a\0b"),
     "cam.saliency": ("", "a\0b"),
+    "machine.device": ("", "gpu", "CPU", "cuda:", "cuda:-1", "mps:0", "cpu\n"),
     "engine.precision": ("fp16",),
     "engine.tf32": ("yes",),
     "engine.compile": (1,),

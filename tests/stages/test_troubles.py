@@ -38,7 +38,8 @@ def test_disks(number: int, told: str) -> None:
 def test_memory_names_peak_and_params() -> None:
     gpu = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
     cpu = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate")
-    for error in (gpu, cpu, MemoryError()):
+    apple = RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB)")
+    for error in (gpu, cpu, apple, MemoryError()):
         told = str(explain(error))
         assert "out of memory after a peak of" in told
         assert " GB" in told

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.base.progress import track
@@ -47,6 +47,8 @@ class Annotations:
         labels: the classes; None if they could not be found out.
         masks: files.
         reader: of these files, unless they are PNGs of class indices.
+        proxies: files of masks that another tool made.
+        proxy_reader: of these files.
         tags: class indices; empty where someone looked, and none of the classes is there.
         sizes: height and width, as annotations say them.
         parts: of the split, where files or folders say that: train, val or test.
@@ -57,6 +59,8 @@ class Annotations:
     labels: Labels | None
     masks: Mapping[str, Path] = field(default_factory=dict)
     reader: MaskReader | None = None
+    proxies: Mapping[str, Path] = field(default_factory=dict)
+    proxy_reader: MaskReader | None = None
     tags: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -71,12 +75,25 @@ class Annotations:
 def read_annotations(
     layout: Layout, photographs: Photographs, folder: Path, findings: Findings
 ) -> Annotations:
-    """Masks, tags and classes from the annotations in a folder.
+    """Masks, tags and classes from the annotations in a folder, and masks of proxies/.
 
     What annotation tools exported is painted into `folder/masks`.
 
     Problems: annotations of several kinds, or of none, and what their readers find.
     """
+    known = _read_annotations(layout, photographs, folder, findings)
+    if known.labels is None or not layout.proxies.is_dir():
+        return known
+    coloured = isinstance(known.reader, ColourMasks)
+    reader = known.reader if coloured else IndexMasks(known.labels, findings)
+    proxies = find_masks(layout.proxies, photographs, findings)
+    return replace(known, proxies=proxies, proxy_reader=reader)
+
+
+def _read_annotations(
+    layout: Layout, photographs: Photographs, folder: Path, findings: Findings
+) -> Annotations:
+    """The same without proxies/."""
     root, kinds = layout.root, layout.kinds
     if len(kinds) > 1:
         findings.add(

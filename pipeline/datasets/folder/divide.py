@@ -12,6 +12,7 @@ from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.manifest_rows import NEEDED, Counts, need_splits
 from pipeline.settings.params import Params
 
+WITHOUT_FOLDS = "-S download.folder.folds=null leaves folds out"
 NO_WEAK = f"the data set has no weak images: it needs {NEEDED['weak']}"
 
 
@@ -83,16 +84,15 @@ def divide(
 
 def _check_folds(masks: int, named: str, folds: int, findings: Findings) -> None:
     """Add what stands against folds to the findings."""
-    way_out = "-S download.folder.folds=null leaves folds out"
     if named:
         findings.add(
             f"download.folder.folds is {folds}, so every mask is scored in its fold, but {named} "
-            f"decides which images validate: remove that, or {way_out}"
+            f"decides which images validate: remove that, or {WITHOUT_FOLDS}"
         )
     elif not findings and masks < folds:
         findings.add(
             f"download.folder.folds is {folds}, but only {masks} images have masks: each fold "
-            f"needs one; {way_out}"
+            f"needs one; {WITHOUT_FOLDS}"
         )
 
 
@@ -105,6 +105,11 @@ def _check_splits(rows: Sequence[Row], choice: Choice, findings: Findings) -> No
         need_splits(rows, ("strong",) if choice.folds else ("strong", "val"))
     counts = Counter(row.split for row in rows)
     masks, kept = counts["strong"], choice.strong
+    if choice.folds and counts["weak"] and not any(r.tags for r in rows if r.split == "weak"):
+        findings.add(
+            f"download.folder.folds is {choice.folds}, so the classifier learns from images "
+            f"without masks alone, and none has tags: tag some in tags.csv; {WITHOUT_FOLDS}"
+        )
     if findings or counts["weak"] or (kept is not None and kept < masks):
         return
     findings.add(NO_WEAK + (hide_some(masks, choice.folds) if masks > 1 else ""))

@@ -12,6 +12,7 @@ from pipeline.datasets.reading.findings import Findings, name_some
 
 IMAGE_FOLDERS = ("images", "JPEGImages")  # the second as in VOC, which other tools write, too
 MASK_FOLDERS = ("masks", "SegmentationClass", "SegmentationClassPNG")
+PROXIES = "proxies"  # masks that another tool made, for the generator `files`
 OTHER_COCO = ("captions_", "person_keypoints_", "image_info_", "stuff_", "panoptic_")
 MASKS, COCO, LABELME, CVAT = "masks", "COCO JSON", "LabelMe", "CVAT"
 LABEL_STUDIO = "Label Studio's JSON"
@@ -48,12 +49,14 @@ class Layout:
         root: the user's folder.
         images: folders of photographs.
         masks: the folder of masks, which may be missing.
+        proxies: the folder of masks that another tool made, which may be missing.
         kinds: files by the kind of annotation they are.
     """
 
     root: Path
     images: list[Path]
     masks: Path
+    proxies: Path
     kinds: Mapping[str, list[Path]]
 
 
@@ -68,7 +71,8 @@ def find_layout(root: Path, findings: Findings) -> Layout:
     if not root.is_dir():
         raise UserError(f"{root} is not there: data_root must be the folder that holds images/")
     beside = sorted(root.glob(f"*/{ROBOFLOW}"))
-    own, masks = folder_of(root, IMAGE_FOLDERS), folder_of(root, MASK_FOLDERS)
+    names = IMAGE_FOLDERS, MASK_FOLDERS, (PROXIES,)
+    own, masks, proxies = (folder_of(root, those) for those in names)
     images = [path for path in [own, *(path.parent for path in beside)] if path.is_dir()]
     kinds = {
         MASKS: [*walk(masks)] if masks.is_dir() else [],
@@ -91,7 +95,7 @@ def find_layout(root: Path, findings: Findings) -> Layout:
         lacking += ["masks/ or annotations: COCO JSON, or of LabelMe, CVAT or Label Studio"]
     if lacking:
         findings.add(f"{root} needs {', and '.join(lacking)}{what_lies_in(root)}")
-    return Layout(root, images, masks, kinds)
+    return Layout(root, images, masks, proxies, kinds)
 
 
 def folder_of(root: Path, names: Sequence[str]) -> Path:

@@ -1,22 +1,23 @@
 """The user's own photographs: images/, their masks or annotations, tags.csv and classes.txt."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.base.errors import UserError
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import ClassList, Row
 from pipeline.datasets.folder.annotations import Annotations, read_annotations
 from pipeline.datasets.folder.divide import choice_of, divide
-from pipeline.datasets.folder.find_files import find_photographs
+from pipeline.datasets.folder.find_files import find_photographs, walk
 from pipeline.datasets.folder.layout import COCO, LABELME, MASKS, find_layout
 from pipeline.datasets.folder.splits import read_splits
 from pipeline.datasets.folder.tags_csv import Tags, read_tags
 from pipeline.datasets.reading.findings import Findings, name_some
-from pipeline.datasets.reading.manifest_rows import Counts, Entry, inspect_all
+from pipeline.datasets.reading.manifest_rows import Counts, Entry, MaskReader, inspect_all
 from pipeline.settings.params import Params
 
 log = logging.getLogger(__name__)
@@ -44,29 +45,31 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
 
     Val images need masks. Where neither lists nor names of files say which they are, a share of the
     masked images is drawn, or all of them are scored in folds (`divide`). Of the others, images
-    with a mask are strong, those with tags only weak. The rest is left out, with a warning.
+    with a mask are strong, all others weak; their tags may be unknown. Images that are for testing,
+    or in none of the lists, are left out.
 
     Args:
-        folder: the data set's folder; masks that are not class indices yet are written to its
-            masks/.
+        folder: the data set's folder; gets copies of all that is used, scaled to the working size.
         data_root: the user's folder, in which nothing is written.
         params: `download.folder`, drawn with `seed`; `split.strong`, without which a folder of
             masks alone is refused.
 
     Raises:
         DataError: something is missing or inconsistent; the message lists every kind of mistake.
+        UserError: a file was changed meanwhile.
     """
     findings = Findings()
+    before = files_of(data_root) if data_root.is_dir() else {}
     found = find(folder, data_root, findings)
     known = found.annotations
-    seen = look(found, folder, data_root, findings)
+    seen = look(found, folder, data_root, findings, params.download.folder.longest_side)
     rows = {row.id: row for row in divide(seen, found.named, choice_of(params), findings)}
     findings.refuse(data_root)
+    refuse_changes(before, files_of(data_root), data_root)
     assert known.classes is not None
     if found.left_out:
         log.warning(
-            "%d images are left out: they have neither masks nor tags, or are for testing, or are "
-            "in no list: %s",
+            "%d images are left out: they are for testing, or in no list: %s",
             len(found.left_out),
             name_some(found.left_out),
         )
@@ -111,11 +114,12 @@ def find(folder: Path, data_root: Path, findings: Findings) -> Found:
             path,
             masks.get(name),
             splits[name],
-            tags.get(name, ()),
+            tags.get(name),
             known.sources.get(name, ""),
+            known.proxies.get(name),
         )
         for name, path in photographs.paths.items()
-        if name in splits and (name in masks or name in tags)
+        if name in splits
     ]
     used = {entry.id for entry in entries}
     left_out = [name for name in photographs.paths if name not in used]
@@ -132,12 +136,42 @@ def _join(drawn: Tags, listed: Tags) -> dict[str, tuple[int, ...]]:
     return joined
 
 
+def files_of(root: Path) -> dict[Path, tuple[int, int]]:
+    """Size and time of change of every file in and below a folder."""
+    found = {path: path.stat(follow_symlinks=path.exists()) for path in walk(root)}
+    return {path: (state.st_size, state.st_mtime_ns) for path, state in found.items()}
+
+
+def refuse_changes(
+    before: Mapping[Path, tuple[int, int]], after: Mapping[Path, tuple[int, int]], root: Path
+) -> None:
+    """Refuse a folder that was changed while it was read: half of it would be of each state.
+
+    Raises:
+        UserError: naming the first files.
+    """
+    changed = [path for path, _ in before.items() ^ after.items()]
+    if changed:
+        names = name_some(sorted({path.relative_to(root).as_posix() for path in changed}))
+        raise UserError(f"{root} was changed while it was read: {names}; run the same again")
+
+
 def look(
-    found: Found, folder: Path, data_root: Path, findings: Findings
+    found: Found,
+    folder: Path,
+    data_root: Path,
+    findings: Findings,
+    longest_side: int | None = None,
 ) -> Iterator[tuple[Row, Counts | None]]:
     """Read all images and masks; yield the rows, each with its mask's pixels by class index.
+
+    With a `longest_side` the rows are of copies in `folder`, scaled to that many pixels.
 
     Problems: what `inspect_all` finds.
     """
     known = found.annotations
-    return inspect_all(found.entries, known.classes, folder, data_root, findings, known.reader)
+    plain = MaskReader(known.classes)
+    readers = known.reader or plain, known.proxy_reader or plain
+    return inspect_all(
+        found.entries, known.classes, folder, data_root, findings, readers, longest_side
+    )

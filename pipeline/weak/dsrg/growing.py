@@ -1,7 +1,8 @@
 """Deep seeded region growing (DSRG §3.2 as released): 8-connected, static seeds, tags only.
 
-On a GPU everything runs batched in torch, without a copy to the host; on a CPU a compiled flood
-(`pipeline.weak.dsrg.growing_cpu`) is fifty times faster than that.
+On an NVIDIA GPU everything runs batched in torch, without a copy to the host; on a CPU a compiled
+flood (`pipeline.weak.dsrg.growing_cpu`) is fifty times faster than that. Apple's GPUs lack some of
+the operations, so for them the CPU grows.
 Shape legend: B batch, C classes (0 = background), h w grid.
 """
 
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.data.seeds import UNSEEDED
-from pipeline.devices.device import any_order
+from pipeline.devices.device import any_order, without_mps
 
 
 def grow(
@@ -46,13 +47,15 @@ def grow(
         grown seeds, same shape and dtype as `seeds_Bhw`, 255 = unlabelled. No gradient.
     """
     thetas = (theta_background, theta_foreground)
-    compiled = compiled_growing() if seeds_Bhw.device.type == "cpu" else None
+    home = without_mps(seeds_Bhw.device)
+    seeds, posterior = seeds_Bhw.detach().to(home), posterior_BChw.detach().to(home)
+    tags = tags_BC.to(home)
+    compiled = compiled_growing() if home.type == "cpu" else None
     if compiled is None:
-        return grow_in_torch(seeds_Bhw.detach(), posterior_BChw.detach(), tags_BC, thetas)
-    seeds = seeds_Bhw.detach().to(torch.uint8).numpy()
-    posterior = posterior_BChw.detach().float().numpy()
-    grown = compiled(seeds, posterior, tags_BC.numpy(), np.array(thetas, dtype=np.float32))
-    return torch.from_numpy(grown).to(seeds_Bhw.dtype)
+        return grow_in_torch(seeds, posterior, tags, thetas).to(seeds_Bhw.device)
+    arrays = seeds.to(torch.uint8).numpy(), posterior.float().numpy(), tags.numpy()
+    grown = compiled(*arrays, np.array(thetas, dtype=np.float32))
+    return torch.from_numpy(grown).to(seeds_Bhw)
 
 
 @functools.cache

@@ -4,7 +4,8 @@ Gaussian filtering after Adams, Baek & Davis (Eurographics 2010), used for mean 
 Krähenbühl & Koltun (NIPS 2011, §3). Pixels are embedded among the integer points of zero coordinate
 sum; each spreads its values over the corners of its simplex (splat), the occupied points are
 blurred along the lattice axes, and pixels read back (slice). All of it is sorting, gathering and
-segment sums of torch, the same code on CPU and GPU.
+segment sums of torch, the same code on CPU and NVIDIA GPU. Apple's lack these sums: the CPU works
+for them.
 
 Shape legend: B images, D feature dimensions, S = D + 1 simplex corners and lattice axes, N pixels
 of all images, V occupied lattice points, E = N * S splat entries, C classes, H rows, W columns.
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.devices.device import without_mps
 from pipeline.weak.dsrg.crf import CHANNELS, CrfWeights, check_fit
 from pipeline.weak.dsrg.permutohedral import (
     barycentric,
@@ -157,6 +159,9 @@ def lattice_crf(unary_BCHW: Tensor, image_B3HW: Tensor, weights: CrfWeights) -> 
         ValueError: if the shapes do not belong together, or the widths are so narrow that the
             image spans more lattice cells than a 64-bit key can name.
     """
+    home = without_mps(unary_BCHW.device)
+    if home != unary_BCHW.device:
+        return lattice_crf(unary_BCHW.to(home), image_B3HW.to(home), weights).to(unary_BCHW.device)
     B, C, H, W = unary_BCHW.shape
     check_fit(unary_BCHW, image_B3HW)
     place_2N, image_N = _positions(B, H, W, unary_BCHW.device)

@@ -44,5 +44,5 @@ def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
     phantoms = max(0, CALIBRATED_FOR - classes)
     unary_BChw = F.pad(-p_BChw, (0, 0, 0, 0, 0, phantoms))
     small = unary_BChw[0, 0].numel() <= EXACT_PIXELS
-    solve = dense_crf if small or unary_BChw.is_cuda else lattice_crf
+    solve = lattice_crf if unary_BChw.device.type == "cpu" and not small else dense_crf
     return solve(unary_BChw, image_B3hw, weights)[:, :classes]

@@ -13,10 +13,11 @@ from pipeline.base.errors import UserError
 from pipeline.batches import labelled
 from pipeline.batches.augment import View
 from pipeline.batches.image_cache import ImageCache
-from pipeline.batches.labelled import LabelledImages, Views, batches
+from pipeline.batches.labelled import Batch, LabelledImages, Views, batches
 from pipeline.batches.loading import loader
 from pipeline.batches.order import BatchPlan
 from pipeline.data.pairs import Pair
+from tests.elsewhere import ELSEWHERE, back_to_the_cpu
 
 VIEW = View(16, 0.8, 1.3)
 
@@ -86,6 +87,24 @@ def test_a_gpu_cuts_the_same_views(streams: list[list[Pair]]) -> None:
     here, there = (Views(VIEW, 2, torch.device(name))(samples) for name in ("cpu", "cuda"))
     assert torch.equal(here.masks, there.masks.cpu())
     assert int((here.images.int() - there.images.cpu().int()).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_for_apples_gpus_the_workers_cut_the_views_of_a_cpu(
+    streams: list[list[Pair]], monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """The device without values stands for one; what reaches it is what a CPU's batch is."""
+    plain = made(streams)
+    monkeypatch.setattr(labelled, "without_mps", back_to_the_cpu)
+    moved: list[Batch] = []
+    real = Batch.on
+    monkeypatch.setattr(Batch, "on", lambda batch, to: (moved.append(batch), real(batch, to))[1])
+    plan = BatchPlan([3, 7], (2, 2), 5, seed=0)
+    kind = {"view": VIEW, "classes": 10, "workers": workers}
+    for batch in batches(streams, plan, device=ELSEWHERE, **kind):
+        assert batch.images.device == batch.masks.device == ELSEWHERE
+        assert batch.images.shape == (4, 3, 16, 16)
+    assert same(plain, [(batch.images, batch.masks) for batch in moved])
 
 
 def test_confidence_takes_the_view_of_its_mask(streams: list[list[Pair]], tmp_path: Path) -> None:

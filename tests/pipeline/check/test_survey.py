@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.base.errors import UserError
 from pipeline.check.advice import advise
+from pipeline.check.summary import generators, scaling, working_size
 from pipeline.check.survey import Survey, survey
 from pipeline.datasets.folder.divide import Choice
 from pipeline.datasets.reading.download import download
@@ -94,17 +95,13 @@ def whole_mask(value: int, part: float = 1.0) -> Any:
         (lists(val=["scene 12"]), "Images to score on: only 1. The mean IoU may be off"),
         (lambda root: None, "15 images are lower or narrower than 64 pixels"),
         (gone("tags.csv"), "No image with tags only has"),
-        (gone("masks/scene 14.png"), "1 image is neither masked nor tagged, or in no list"),
+        (gone("masks/scene 14.png"), "1 image is neither masked nor tagged: scene 14."),
         (pixels("masks/scene 1.png", whole_mask(0)), "Masks without any object: scene 1."),
         (
             pixels("masks/scene 1.png", whole_mask(255, 0.6)),
             "half or more of their pixels ignored (255)",
         ),
         (turned("images/scene 4.jpg", 6), "1 image is turned upright by an EXIF tag: scene 4."),
-        (
-            lambda root: Image.new("RGB", (2100, 2000)).save(root / "images/scene 4.jpg"),
-            "1 image is larger than 4 megapixels: scene 4.",
-        ),
         (
             lambda root: (root / "classes.txt").open("a").write("unicorn\n"),
             "No image has unicorn.",
@@ -115,6 +112,30 @@ def test_advice(spoil: Callable[[Path], object], said: str, tmp_path: Path) -> N
     make_folder(tmp_path / "mine")
     spoil(tmp_path / "mine")
     assert said in findings(tmp_path / "mine", tmp_path)
+
+
+def test_it_says_what_becomes_of_large_photographs(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    make_folder(root)
+    side = working_size("folder-cpu")
+    Image.new("RGB", (side + 1, 30)).save(root / "images/scene 4.jpg")
+    assert scaling(look(root, tmp_path)) == (
+        f"1 of 15 photographs will be scaled to {side} pixels (download.folder.longest_side); "
+        "scores and predictions are at their own size"
+    )
+
+
+def test_it_says_which_generators_fit(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    make_folder(root)
+    (root / "masks/scene 14.png").unlink()
+    (root / "proxies").mkdir()
+    save_mask(root / "proxies/scene 5.png", scene_mask(5))
+    assert generators(look(root, tmp_path)) == {
+        "dsrg": "8 of 9, those with tags",
+        "self": "9 of 9",
+        "files": "1 of 9, those with a mask in proxies/",
+    }
 
 
 def test_there_is_no_advice_where_all_is_well(tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ from pipeline.base.errors import UserError
 from pipeline.data.folds import without
 from pipeline.data.manifest import (
     COLUMNS,
+    Reading,
     Row,
     make_classes,
     read_classes,
     read_manifest,
-    read_white,
+    read_reading,
     voc_palette,
     write_manifest,
-    write_white,
+    write_reading,
 )
 from pipeline.data.plan import make_plan
 
@@ -232,12 +233,13 @@ def test_care_is_not_written(tmp_path: Path) -> None:
     assert (row, row.care, row.size) == (ROWS[0], (), (10, 6))
 
 
-def test_the_white_of_sixteen_bits(tmp_path: Path) -> None:
-    assert read_white(tmp_path) is None
-    write_white(tmp_path, 4095)
-    assert (tmp_path / "white.txt").read_bytes() == b"4095\n"
-    assert read_white(tmp_path) == 4095
-    for damaged in ("", "white", "0", "65536"):
-        (tmp_path / "white.txt").write_text(damaged, "utf-8")
-        with pytest.raises(UserError, match=r"white\.txt is damaged .* write it again"):
-            read_white(tmp_path)
+def test_how_photographs_were_read(tmp_path: Path) -> None:
+    assert read_reading(tmp_path) == Reading()
+    write_reading(tmp_path, Reading(white=4095, longest_side=320))
+    path = tmp_path / "reading.json"
+    assert path.read_bytes() == b'{"white":4095,"longest_side":320}\n'
+    assert read_reading(tmp_path) == Reading(white=4095, longest_side=320)
+    for damaged in ("", "white", '{"white":0}', '{"white":65536}', '{"side":3}'):
+        path.write_text(damaged, "utf-8")
+        with pytest.raises(UserError, match=r"reading\.json is damaged (?s:.*) write it again"):
+            read_reading(tmp_path)

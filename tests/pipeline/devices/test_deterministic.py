@@ -4,7 +4,6 @@ No test here needs a GPU, and so none shows that a GPU repeats itself; the last 
 """
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -18,18 +17,6 @@ from pipeline.train.losses import segmentation_loss, summed_cross_entropy
 from pipeline.weak.dsrg import growing
 
 enabled = torch.are_deterministic_algorithms_enabled
-
-
-@pytest.fixture
-def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever a test sets is set back."""
-    monkeypatch.delenv(CUBLAS, raising=False)
-    cudnn = torch.backends.cudnn
-    flags = cudnn.deterministic, cudnn.benchmark
-    yield
-    torch.use_deterministic_algorithms(mode=False)
-    cudnn.deterministic, cudnn.benchmark = flags
-    os.environ.pop(CUBLAS, None)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.devices import gpus
 
-HOLD = "from pipeline.devices.gpus import claim_gpu; import os; claim_gpu(); "
+HOLD = "from pipeline.devices.gpus import claim_gpu; import os; claim_gpu(NUMBER); "
 HOLD += "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); input()"
 
 
@@ -24,10 +24,12 @@ def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     gpus.held.clear()
 
 
-def start() -> subprocess.Popen[str]:
-    """A process that claims a GPU and holds it until it is told to end."""
+def start(number: int | None = None) -> subprocess.Popen[str]:
+    """A process that claims a GPU, any or this one, and holds it until it is told to end."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", HOLD], text=True, **pipes)
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD.replace("NUMBER", str(number))], text=True, **pipes
+    )
 
 
 def test_processes_beside_each_other_get_different_gpus_and_the_third_waits(
@@ -46,12 +48,29 @@ def test_processes_beside_each_other_get_different_gpus_and_the_third_waits(
         process.communicate()
 
 
+def test_who_wants_one_gpu_waits_for_it_and_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
+    first = start(1)
+    assert first.stdout.readline() == "5\n"
+    second, third = start(1), start()
+    assert second.stderr.readline() == "waiting for GPU 5\n"
+    assert third.stdout.readline() == "4\n"
+    first.kill()
+    assert second.stdout.readline() == "5\n"
+    for process in (first, second, third):
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [None, 0])
 @pytest.mark.parametrize("visible", ["", "3"])
 def test_one_gpu_or_none_is_left_to_everybody(
-    monkeypatch: pytest.MonkeyPatch, visible: str
+    monkeypatch: pytest.MonkeyPatch, visible: str, number: int | None
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    gpus.claim_gpu()
+    gpus.claim_gpu(number)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
     assert gpus.held == []
 

@@ -69,6 +69,8 @@ def test_without_bf16_it_says_so_and_uses_float32(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     with pytest.warns(UserWarning, match="float32 is used"):
         assert not module.bf16_works(torch.device("cuda"))
+    with pytest.warns(UserWarning, match="bfloat16 is left out on mps, float32 is used"):
+        assert not module.bf16_works(torch.device("mps"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert module.bf16_works(torch.device("cpu"))

@@ -119,8 +119,9 @@ def test_the_card_s_lines_run_without_this_project(exported: Path, tmp_path: Pat
     from PIL import Image
 
     (tmp_path / "model.onnx").write_bytes((exported / "model.onnx").read_bytes())
-    Image.new("L", (31, 22), 90).save(tmp_path / "photograph.jpg")
-    code = module.USE.split("this project:\n")[1].split("With torch")[0]
+    Image.new("L", (62, 44), 90).save(tmp_path / "photograph.jpg")
+    use = module.use_of(small_info(longest_side=31))
+    code = use.split("this project:\n")[1].split("With torch")[0]
     lines = "\n".join(line.removeprefix("    ") for line in code.splitlines())
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"{lines}\nprint(mask.shape)"],

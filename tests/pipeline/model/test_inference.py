@@ -187,6 +187,16 @@ def test_three_lines_of_python(tmp_path: Path) -> None:
     assert model.classes[1] == "cat"
 
 
+def test_a_model_is_put_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_small(tmp_path)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    model = load_model(path, device="cpu")  # in spite of the GPU
+    assert next(model.network.parameters()).device == torch.device("cpu")
+    with pytest.raises(UserError, match=r"^device: torch sees no cuda:1 here; use cuda:0"):
+        load_model(path, device="cuda:1")
+
+
 def test_what_is_no_image(tmp_path: Path) -> None:
     model = load_model(write_small(tmp_path))
     for array in (np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)):

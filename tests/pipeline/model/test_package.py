@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import write_record
-from pipeline.data.manifest import Manifest, write_white
+from pipeline.data.manifest import Manifest, Reading, write_reading
 from pipeline.data.plan import Plan, make_plan
 from pipeline.evaluate.results import write_results
 from pipeline.model.model_file import read_model
@@ -66,7 +66,7 @@ def test_a_package_knows_the_white_of_its_data_set(
     params: Params, manifest: Manifest, plan: Plan, trained: Path
 ) -> None:
     assert read_model(write(params, manifest, plan, trained))[0].white is None
-    write_white(trained, 4095)
+    write_reading(trained, Reading(white=4095))
     there = replace(manifest, folder=trained)
     assert read_model(write(params, there, plan, trained))[0].white == 4095
 

@@ -15,6 +15,7 @@ def test_the_key_follows_params_files_and_parts_but_not_processes(tmp_path: Path
     key = key_of("train", small_params(), [file], plan="plan").digits
     assert key == key_of("train", small_params(), [file], plan="plan").digits
     for same_work in (
+        {"machine.device": "cuda:1"},
         {"machine.processes": 2},
         {"machine.workers": 3},
         {"machine.tensorboard": True},

@@ -49,12 +49,23 @@ def test_a_list_has_the_runs_own_files_and_scores(run: Path) -> None:
 
 def test_what_changes_no_result_is_not_compared(run: Path) -> None:
     other = small_params(
-        **{"data_root": "elsewhere", "report.rows": 9, "machine.workers": 3},
+        **{"data_root": "elsewhere", "report.rows": 9},
+        **{"machine.workers": 3, "machine.device": "cpu"},
         variants=["strong", "dual"],
     )
     assert list_run(other).params == list_run(PARAMS).params
     more = small_params(variants=["strong", "dual"], **{"cam.foreground": 0.2})
     assert list_run(more).params != list_run(PARAMS).params
+
+
+def test_a_list_names_the_device_that_params_choose(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "device", lambda: "NVIDIA X1")
+    names = [machine(chosen)["device"] for chosen in ("auto", "cuda:1", "cpu", "mps")]
+    assert names == ["NVIDIA X1", "NVIDIA X1", "CPU", "MPS"]
+    chosen = small_params(variants=["strong", "dual"], **{"machine.device": "cpu"})
+    assert list_run(chosen).machine["device"] == "CPU"
 
 
 def test_a_list_is_read_as_it_was_written(run: Path) -> None:

@@ -17,7 +17,7 @@ from pycocotools import mask as rle
 from pipeline.base.errors import UserError
 from pipeline.check.survey import Survey, survey
 from pipeline.data.images import Bytes, read_image, read_mask
-from pipeline.data.manifest import Manifest, read_manifest, read_white, voc_palette
+from pipeline.data.manifest import Manifest, read_manifest, read_reading, voc_palette
 from pipeline.datasets.folder.divide import Choice
 from pipeline.datasets.reading.download import download
 from tests.exports import make_labelme
@@ -106,8 +106,13 @@ def drawn(manifest: Manifest) -> dict[str, Bytes]:
     return {row.id: table[np.array(read_mask(manifest.path(row.mask)))] for row in rows}
 
 
-def tags(manifest: Manifest) -> dict[str, set[str]]:
-    return {row.id: {manifest.classes.names[tag] for tag in row.tags} for row in manifest.rows}
+def tags(manifest: Manifest) -> dict[str, set[str] | None]:
+    """Names of the classes in each image; None where they are not known."""
+    names = manifest.classes.names
+    return {
+        row.id: None if row.tags is None else {names[tag] for tag in row.tags}
+        for row in manifest.rows
+    }
 
 
 def is_right(root: Path, wanted: Any = WANTED) -> Manifest:
@@ -364,9 +369,10 @@ def test_nothing_there_is_known_by_a_tag(root: Path) -> None:
     photographs(root / "images", "de")
     put(root, "tags.csv", TAGS + "d,Background\ne,\n")
     manifest = read(root)
-    assert tags(manifest) == {**{key: {"leaf", "stone"} for key in "abc"}, "d": set()}
+    known = {key: {"leaf", "stone"} for key in "abc"}
+    assert tags(manifest) == {**known, "d": set(), "e": None}
     put(root, "tags.csv", TAGS + "d,leaf;ignore\ne,ignore\n")
-    assert tags(read(root)) == {**{key: {"leaf", "stone"} for key in "abc"}, "d": {"leaf"}}
+    assert tags(read(root)) == {**known, "d": {"leaf"}, "e": None}
 
 
 def test_nothing_there_is_known_by_empty_annotations(root: Path) -> None:
@@ -376,7 +382,10 @@ def test_nothing_there_is_known_by_empty_annotations(root: Path) -> None:
     put(root, "annotations.json", values)
     put(root, "tags.csv", TAGS + "e,\n")  # nobody has looked at e
     manifest = read(root)
-    assert tags(manifest) == {**{key: {"leaf", "stone"} for key in "abc"}, "d": set()}
+    assert tags(manifest) == {
+        **{key: {"leaf", "stone"} for key in "abc"},
+        **{"d": set(), "e": None},
+    }
     (cases,) = looked_over(root).warnings.values()
     assert cases == ["d"]
 
@@ -387,8 +396,7 @@ def test_who_only_ignores_has_not_said_that_nothing_is_there(root: Path) -> None
     values = coco(names=("leaf", "stone", "ignore"), more=[over])
     values["images"].append({"id": "d", "file_name": "d.png", "width": 8, "height": 8})
     put(root, "annotations.json", values)
-    is_right(root)
-    assert looked_over(root).left_out == ["d"]
+    assert tags(read(root)) == {**{key: {"leaf", "stone"} for key in "abc"}, "d": None}
 
 
 def test_an_image_known_to_be_empty_can_validate(root: Path) -> None:
@@ -613,7 +621,7 @@ def test_12_bits_in_16_are_scaled_by_the_range_of_all(root: Path, name: str, cha
     for row in manifest.rows:
         grey = np.unique(read_image(manifest.path(row.image), row.size))
         assert grey.tolist() == [round(values[row.id] * 255 / 4095)]
-    assert read_white(manifest.folder) == 4095
+    assert read_reading(manifest.folder).white == 4095
     before = {row.id: row.md5 for row in manifest.rows}
     write_sixteen(root / "images" / name.format("a"), np.full((8, 8, channels), 5000, np.uint16))
     after = {row.id: row.md5 for row in read(root).rows}  # now it is 13 bits, for all of them
@@ -709,6 +717,7 @@ def test_folders_may_say_the_split_and_share_names(root: Path) -> None:
     (root / "masks/b.png").unlink()
     rows = read(root).rows
     assert {row.id: row.split for row in rows} == {
+        "b": "weak",
         "c": "weak",
         "train__a": "strong",
         "val__a": "val",

@@ -47,9 +47,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def run(root: Path, folder: Path, share: float = 0.4, seed: int = 0) -> Manifest:
+def run(
+    root: Path, folder: Path, share: float = 0.4, seed: int = 0, longest_side: int = 512
+) -> Manifest:
     """Prepare the data set and read it back."""
-    block = SimpleNamespace(folder=SimpleNamespace(val_share=share, folds=None))
+    options = SimpleNamespace(val_share=share, longest_side=longest_side, folds=None)
+    block = SimpleNamespace(folder=options)
     params = Params.model_construct(
         dataset="folder",
         data_root=str(root),
@@ -76,18 +79,15 @@ def write_lists(root: Path, train: list[str] | None, val: list[str] | None) -> N
             (root / "splits" / f"{name}.txt").write_text("\n".join(ids))
 
 
-def test_good_folder(root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        manifest = run(root, tmp_path / "out")
-    assert "1 images are left out" in caplog.text
-    assert "bare" in caplog.text
-    assert stems(manifest, "weak") == TAGGED
-    assert [row.tags for row in manifest.of("weak")] == [(1, 2), (2,), (1,)]
+def test_good_folder(root: Path, tmp_path: Path) -> None:
+    manifest = run(root, tmp_path / "out")
+    assert stems(manifest, "weak") == ["bare", *TAGGED]
+    assert [row.tags for row in manifest.of("weak")] == [None, (1, 2), (2,), (1,)]
     assert all(row.mask == "" for row in manifest.of("weak"))
     assert len(stems(manifest, "val")) == 2
     assert sorted(stems(manifest, "strong") + stems(manifest, "val")) == MASKED
     row = next(row for row in manifest.rows if row.id == "m1")
-    assert (row.image, row.mask) == ("@root/images/m1.jpg", "@root/masks/m1.png")
+    assert (row.image, row.mask, row.truth) == ("images/m1.jpg", "masks/m1.png", "")
     assert (row.tags, row.width, row.height) == ((2,), 10, 6)
 
 
@@ -105,9 +105,19 @@ def test_lists_are_followed(root: Path, tmp_path: Path) -> None:
     manifest = run(root, tmp_path / "out")
     assert {split: stems(manifest, split) for split in ("strong", "weak", "val")} == {
         "strong": ["m0", "m1"],
-        "weak": ["t0"],
+        "weak": ["bare", "t0"],
         "val": ["m4"],
     }
+
+
+def test_images_in_no_list_are_left_out(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_lists(root, ["m0", "m1", "t0"], ["m4"])
+    with caplog.at_level(logging.WARNING):
+        run(root, tmp_path / "out")
+    assert "5 images are left out" in caplog.text
+    assert "bare" in caplog.text
 
 
 def test_val_list_alone_leaves_the_rest_to_train(root: Path, tmp_path: Path) -> None:
@@ -136,7 +146,7 @@ def test_files_of_spreadsheets_and_desktops(root: Path, tmp_path: Path) -> None:
     (root / "images" / ".DS_Store").write_bytes(b"")
     manifest = run(root, tmp_path / "out")
     assert manifest.classes.names == ("background", "apple", "pear")
-    assert stems(manifest, "weak") == TAGGED
+    assert stems(manifest, "weak") == ["bare", *TAGGED]
 
 
 def write(name: str, text: str) -> Callable[[Path], object]:
@@ -208,7 +218,7 @@ def lists(train: list[str] | None, val: list[str] | None) -> Callable[[Path], ob
         (lists(["m0", "m0"], None), r"train\.txt lists ids more than once: m0"),
         (lists(None, ["m0", "t0"]), r"val\.txt lists images without masks; .*: t0"),
         (lists(["t0"], ["m0"]), "no strong images"),
-        (remove("tags.csv"), "no weak images"),
+        (lists(["m0", "m1"], ["m4"]), "no weak images"),
         (remove("masks/*"), "no strong images"),
         (lists(["m0", "t0"], []), "no val images"),
     ],

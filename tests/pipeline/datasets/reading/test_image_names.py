@@ -53,16 +53,18 @@ def test_odd_names_work_all_the_way(tmp_path: Path) -> None:
     assert {row.id for row in manifest.of("strong")} == {*GOOD[8:], "scene 3"}
 
     strong, weak = ([row.id for row in manifest.of(split)] for split in ("strong", "weak"))
-    write_plans(out, [make_plan("weak", 0, strong, weak)])
-    plan = read_plan(out, "weak")
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    write_plans(lists, [make_plan("weak", 0, strong, weak)])
+    plan = read_plan(lists, "weak")
     assert proxied(plan) == [*strong, *weak]
     mask_HW = np.ones((4, 4), dtype=np.uint8)
     for name in proxied(plan):
-        for path in (proxy_path(name, out), confidence_path(name, out)):
+        for path in (proxy_path(name, lists), confidence_path(name, lists)):
             with whole_file(path) as part:
                 write_mask(part, mask_HW, manifest.classes)
             assert np.array_equal(np.array(read_mask(path)), mask_HW)
-    assert {path.stem for path in (out / "masks").iterdir()} == {*strong, *weak}
+    assert {path.stem for path in (lists / "masks").iterdir()} == {*strong, *weak}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from torch import Tensor
 from pipeline.data.seeds import UNSEEDED
 from pipeline.weak.dsrg import growing
 from pipeline.weak.dsrg.growing import compiled_growing, grow
+from tests.elsewhere import back_to_the_cpu, elsewhere
 
 Bytes = NDArray[np.uint8]
 SIDE, CLASSES, CASES = 41, 21, 64
@@ -234,3 +235,24 @@ def test_a_gpu_gives_the_same_and_is_never_waited_for(cases: list[Case]) -> None
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert torch.equal(grown.cpu(), expected)
+
+
+def test_what_apples_gpus_hand_over_grows_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    seeds = torch.randint(0, 3, (2, 9, 9), generator=generator, dtype=torch.uint8)
+    seeds[torch.rand(2, 9, 9, generator=generator) < 0.7] = UNSEEDED
+    posterior = (4 * torch.randn(2, 3, 9, 9, generator=generator)).softmax(dim=1)
+    tags = torch.ones(2, 3, dtype=torch.bool)
+    plain = grow(seeds, posterior, tags)
+    assert not torch.equal(plain, seeds)
+    monkeypatch.setattr(growing, "without_mps", back_to_the_cpu)
+    real, in_torch = growing.grow_in_torch, []
+
+    def on_the_cpu(*args: Tensor) -> Tensor:
+        assert all(type(part) is Tensor for part in args[:3])
+        in_torch.append(real(*args))
+        return in_torch[0]
+
+    monkeypatch.setattr(growing, "grow_in_torch", on_the_cpu)
+    grown = grow(*map(elsewhere, (seeds, posterior, tags)))
+    assert torch.equal(in_torch[0] if in_torch else grown, plain)

@@ -15,9 +15,12 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from pipeline.weak.dsrg import lattice
+from pipeline.weak.dsrg import refine as refining
 from pipeline.weak.dsrg.crf import CrfWeights, dense_crf
 from pipeline.weak.dsrg.lattice import ALONE, Lattice, lattice_crf
 from pipeline.weak.dsrg.permutohedral import corner_keys, elevate, enclosing_simplex
+from tests.elsewhere import ELSEWHERE, back_to_the_cpu, elsewhere
 from tests.points import points
 
 FULL = CrfWeights()
@@ -251,3 +254,33 @@ def test_many_classes_take_the_other_softmax_and_agree() -> None:
 def test_misfit_is_refused() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         lattice_crf(torch.zeros(1, 2, 5, 6), torch.zeros(1, 3, 6, 5), FULL)
+
+
+def test_for_apples_gpus_the_cpu_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.device] = []
+    real = lattice._positions
+    monkeypatch.setattr(lattice, "without_mps", back_to_the_cpu)
+    monkeypatch.setattr(
+        lattice, "_positions", lambda *args: (seen.append(args[-1]), real(*args))[1]
+    )
+    unary, image = torch.rand(1, 2, 6, 7), torch.rand(1, 3, 6, 7)
+    assert lattice_crf(elsewhere(unary), elsewhere(image), SOFT).device == ELSEWHERE
+    assert set(seen) == {torch.device("cpu")}
+
+
+@pytest.mark.parametrize(
+    ("side", "device", "solver"),
+    [(20, "cpu", "dense"), (30, "cpu", "lattice"), (20, "meta", "dense"), (30, "meta", "dense")],
+)
+def test_grids_are_exact_on_every_gpu(
+    monkeypatch: pytest.MonkeyPatch, side: int, device: str, solver: str
+) -> None:
+    """The device without values stands for a GPU."""
+    asked: list[str] = []
+    for name in ("dense", "lattice"):
+        monkeypatch.setattr(
+            refining, f"{name}_crf", lambda unary, *_, name=name: (asked.append(name), unary)[1]
+        )
+    p_BChw = torch.rand(1, 3, side, side, device=device)
+    assert refining.refine(p_BChw, torch.rand(1, 3, side, side), SOFT).shape == p_BChw.shape
+    assert asked == [solver]
