@@ -17,6 +17,9 @@ Share = Annotated[
         "--val-share", min=0, max=1, help="Same as download.folder.val_share in params.yaml."
     ),
 ]
+Strong = Annotated[
+    int | None, typer.Option("--strong", min=1, help="Same as split.strong in params.yaml.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON instead.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same as seed in params.yaml.")]
 
@@ -27,6 +30,7 @@ def main(
     out: Out = Path("check"),
     val_share: Share = 0.2,
     seed: Seed = 0,
+    strong: Strong = None,
     json: Json = False,
 ) -> None:
     """Tell everything that is wrong in one go; exit code 0 if the folder can be trained on.
@@ -39,9 +43,11 @@ def main(
     from pipeline.check.page import write_page
     from pipeline.check.summary import print_json, print_summary
     from pipeline.check.survey import survey
+    from pipeline.datasets.folder.divide import Choice
 
     with tempfile.TemporaryDirectory(prefix="check-") as made:
-        found = survey(folder.resolve(), val_share, seed, Path(made))
+        choice = Choice(val_share, seed, strong=strong)
+        found = survey(folder.resolve(), choice, Path(made))
         advice = advise(found)
         write_page(found, advice, Path(made), out)
     (print_json if json else print_summary)(found, advice, out / "index.html")

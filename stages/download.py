@@ -12,11 +12,15 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     params = read_params(params_file)
 
     from pipeline.base.record import write_record
+    from pipeline.data.manifest import open_manifest
+    from pipeline.datasets.reading.class_counts import scored_lines
     from pipeline.datasets.reading.download import download
 
     counts = download(params, DATASET)
     write_record(record_file("download"), DATASET / "manifest.csv", summary=counts)
     typer.echo(f"{params.dataset}: " + ", ".join(f"{n} {split}" for split, n in counts.items()))
+    for line in scored_lines(open_manifest(params)):
+        typer.echo(line)
     typer.echo(f"wrote {DATASET / 'manifest.csv'}")
 
 

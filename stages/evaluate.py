@@ -19,15 +19,17 @@ def main(
     params = read_params(params_file, device)
 
     from pipeline.base.record import write_record
+    from pipeline.data.folds import describe_folds, repetitions
     from pipeline.data.manifest import open_manifest
     from pipeline.data.plan import read_plan
     from pipeline.evaluate.submission import ARCHIVE, SERVER
     from pipeline.evaluate.variant import evaluate_variant
 
     with start(params) as world:
+        manifest = open_manifest(params)
         metrics = evaluate_variant(
             params,
-            open_manifest(params),
+            manifest,
             read_plan(SPLIT, variant),
             models=MODELS,
             predictions=PREDICTIONS / variant,
@@ -37,9 +39,12 @@ def main(
             write_record(
                 record_file(f"evaluate {variant}"), made, device=world.device, summary=metrics
             )
-            deviation = f" ± {metrics['miou_sd']:.2f}" if len(params.seeds) > 1 else ""
-            score = f"mIoU {metrics['miou']:.2f}{deviation} over {len(params.seeds)} seed(s)"
-            typer.echo(f"{variant}: {score}")
+            times = len(repetitions(params.seeds, len(manifest.fold_sizes)))
+            deviation = f" ± {metrics['miou_sd']:.2f}" if times > 1 else ""
+            over = f"{len(params.seeds)} seed(s)"
+            if manifest.fold_sizes:
+                over += f" and {describe_folds(manifest.fold_sizes)}"
+            typer.echo(f"{variant}: mIoU {metrics['miou']:.2f}{deviation} over {over}")
             typer.echo(f"wrote results/*/{variant}.*")
             archive = PREDICTIONS / variant / ARCHIVE
             if archive.exists():

@@ -15,9 +15,10 @@ def main(params_file: ParamsFile = PARAMS) -> None:
     from pipeline.data.manifest import open_manifest
     from pipeline.report.page import comparison_text, write_report
 
+    manifest = open_manifest(params)
     with whole_folder(REPORT) as folder:
-        write_report(params, open_manifest(params), folder)
-    typer.echo(comparison_text(params))
+        write_report(params, manifest, folder)
+    typer.echo(comparison_text(params, manifest))
     typer.echo(f"open {REPORT / 'index.html'}")
 
 

@@ -8,6 +8,7 @@ from pipeline.datasets.reading.findings import name_some
 
 FEW_MASKS = 5  # of a class: fewer hardly teach its outline
 FEW_VAL = 20  # masks: with fewer, one image moves the mean by a point or more
+FOLDS, FEW_ALL = 5, 50  # masks in all: with fewer, folds score every one of them
 SMALL = 64  # pixels of the shorter side
 RARE = 50  # times fewer pixels than the most frequent object class
 
@@ -58,7 +59,7 @@ def _of_classes(survey: Survey) -> Iterator[Advice]:
     if unseen:
         yield Advice(
             f"No validation image has {_list(unseen)}: its IoU will say nothing.",
-            "Draw more masks, or choose the images in splits/val.txt.",
+            "Draw two masks of each or more: one to train on, one to validate.",
         )
     yield from _of_pixels(survey, names)
 
@@ -79,7 +80,16 @@ def _of_pixels(survey: Survey, names: dict[int, str]) -> Iterator[Advice]:
 def _of_masks(survey: Survey) -> Iterator[Advice]:
     """Masks that are few or nearly empty."""
     val = len(survey.of(VAL))
-    if 0 < val < FEW_VAL:
+    masks = val + len(survey.of(KNOWN))
+    foldable = not survey.named and survey.strong is None and FOLDS <= masks < FEW_ALL
+    if foldable:
+        seeds = ",".join(map(str, range(FOLDS)))
+        yield Advice(
+            f"Images to score on: only {val} of {masks} masks.",
+            f"Score every one in {FOLDS} folds, by {FOLDS} trainings: add "
+            f"-S download.folder.folds={FOLDS} -S 'seeds=[{seeds}]' to `dvc exp run`.",
+        )
+    elif 0 < val < FEW_VAL:
         yield Advice(
             f"Images to score on: only {val}. The mean IoU may be off by many points.",
             "Draw more masks before you compare methods.",

@@ -115,8 +115,11 @@ def next_command(survey: Survey) -> list[str]:
     if not survey.usable:
         return [f"python -m stages.check {shlex.quote(root)}"]
     value = root if PLAIN.fullmatch(root) else '"' + re.sub(r'(["\\])', r"\\\1", root) + '"'
-    setting = shlex.quote(f"data_root={value}")
-    return [f"cp recipes/{recipe(survey)}.yaml params.yaml", f"dvc exp run -S {setting}"]
+    settings = [f"data_root={value}"]
+    if survey.strong is not None:
+        settings.append(f"split.strong={survey.strong}")
+    overrides = " ".join(f"-S {shlex.quote(setting)}" for setting in settings)
+    return [f"cp recipes/{recipe(survey)}.yaml params.yaml", f"dvc exp run {overrides}"]
 
 
 def recipe(survey: Survey) -> str:

@@ -46,7 +46,8 @@ class Row:
         tags: indices of the object classes in it; None: not known.
         truth: the mask at the photograph's own size, where download scaled it and scores count.
         proxy: a proxy mask that another tool made, where there is one.
-        fold: which of the folds that are scored it belongs to; None: to none.
+        fold: of a strong image, which of the folds that are held out and scored in turn it belongs
+            to, from 0; None: to none.
         care: what reading the image took, such as "turned by EXIF"; it is for the summary of stage
             download and not in the file.
     """
@@ -115,13 +116,39 @@ class Manifest:
         """Rows anything may be trained on: strong and weak."""
         return self.of("strong", "weak")
 
-    def tagged(self) -> list[Row]:
-        """Training rows whose tags are known: all that the classifier and DSRG may see."""
+    def proxied(self) -> list[Row]:
+        """Training rows whose tags are known: all that get a proxy."""
         return [row for row in self.train() if row.tags is not None]
 
-    def scored(self) -> list[Row]:
-        """Val rows with a mask: all that a score counts."""
-        return [row for row in self.of("val") if row.mask]
+    def tagged(self) -> list[Row]:
+        """Those that are in no fold: all that the classifier and DSRG may see."""
+        return [row for row in self.proxied() if row.fold is None]
+
+    @property
+    def fold_sizes(self) -> tuple[int, ...]:
+        """How many images each fold has; empty where there are no folds."""
+        counts = Counter(row.fold for row in self.rows if row.fold is not None)
+        return tuple(counts[fold] for fold in range(max(counts, default=-1) + 1))
+
+    def held_out(self, seed: int) -> list[Row]:
+        """Rows that the training with this seed must not see; it is scored on them.
+
+        Those of fold `seed` modulo the number of folds; none where there are no folds.
+        """
+        folds = len(self.fold_sizes)
+        return [row for row in self.rows if row.fold is not None and row.fold == seed % folds]
+
+    def scored(self, seed: int | None = None) -> list[Row]:
+        """All rows that a score counts: val rows with a mask or, where there are folds, theirs.
+
+        Args:
+            seed: of one training, which is scored on its own fold; None: the rows of all folds.
+        """
+        if not self.fold_sizes:
+            return [row for row in self.of("val") if row.mask]
+        if seed is not None:
+            return self.held_out(seed)
+        return [row for row in self.rows if row.fold is not None]
 
 
 def voc_palette(count: int) -> tuple[tuple[int, int, int], ...]:

@@ -15,7 +15,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.data.plan import read_plans
 from pipeline.data.tables import write_csv
 from pipeline.devices.distributed import total_array, world
-from pipeline.evaluate.results import write_results
+from pipeline.evaluate.results import pooled, write_results
 from pipeline.evaluate.variant import load_trained, trained_file
 from pipeline.networks.grid import argmax_at
 from pipeline.runs.resume import walk
@@ -59,13 +59,15 @@ def evaluate_ensemble(
         what = f"ensemble: {other} and {STRONG}, seed {seed}"
         resume = work_folder(name, key) / f"seed-{seed}"
         size = params.evaluate.batch_size
-        by_seed.append(average_confusions(weighs, strong, manifest, size, what, resume))
+        by_seed.append(average_confusions(weighs, strong, manifest, size, what, resume, seed))
     if not world().leads:
         return {}
+    seeds, sizes = params.seeds, manifest.fold_sizes
+    whole = pooled(seeds, by_seed, len(sizes))
     header = ["lambda", "miou", "miou_sd"]
-    write_csv(result_file("lambda", f"ensemble_{other}"), header, lambda_rows(by_seed))
+    write_csv(result_file("lambda", f"ensemble_{other}"), header, lambda_rows(whole))
     shown = [confusions[LAMBDAS.index(PAPERS_LAMBDA)] for confusions in by_seed]
-    metrics = write_results(f"ensemble_{other}", manifest.classes, params.seeds, shown)
+    metrics = write_results(f"ensemble_{other}", manifest.classes, seeds, shown, sizes)
     close_work(name, key)
     return metrics
 
@@ -77,12 +79,13 @@ def average_confusions(
     batch_size: int,
     what: str | None = None,
     resume: Path | None = None,
+    seed: int | None = None,
 ) -> Counts:
     """Confusion matrices (L, C, C+1) over val, one a lambda; arguments as in `confusion_of`."""
     classes = len(manifest.classes)
     totals = np.zeros((len(LAMBDAS), classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusions": totals}, what=what)
-    for _, images_B3HW, truths in scored_batches(manifest, batch_size, through):
+    for _, images_B3HW, truths in scored_batches(manifest, batch_size, through, seed):
         p_other, p_strong = (
             predict_logits(network, images_B3HW).softmax(dim=1) for network in (other, strong)
         )
@@ -103,7 +106,7 @@ def average(other_BCHW: Tensor, strong_BCHW: Tensor, share: float) -> Tensor:
 
 
 def lambda_rows(by_seed: Sequence[Counts]) -> list[list[str]]:
-    """Rows of lambda.csv: lambda, mean IoU over the seeds and its deviation, in percent."""
+    """Rows of lambda.csv: lambda, mean IoU over the seeds or repetitions and its deviation."""
     rows = []
     for place, share in enumerate(LAMBDAS):
         scores = [summarise(confusions[place])["miou"] for confusions in by_seed]

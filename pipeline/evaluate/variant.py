@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.base.errors import need
+from pipeline.data.folds import repetitions
 from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan
 from pipeline.devices.device import placed
@@ -29,8 +30,9 @@ def evaluate_variant(
 ) -> dict[str, float]:
     """Score every seed's network and write the variant's results.
 
-    Predictions are kept as palette PNGs for the first seed. It also predicts VOC's test images,
-    where the manifest has them, for the evaluation server (pipeline.evaluate.submission).
+    Predictions are kept as palette PNGs for the first seed or, with folds, for the first seed of
+    each. The first seed also predicts VOC's test images, where the manifest has them, for the
+    evaluation server (pipeline.evaluate.submission).
 
     Args:
         params: all of params.yaml.
@@ -50,15 +52,17 @@ def evaluate_variant(
         ]
         if not world().leads:
             return {}
-        return write_results(plan.variant, manifest.classes, params.seeds, confusions)
+        seeds, sizes = params.seeds, manifest.fold_sizes
+        return write_results(plan.variant, manifest.classes, seeds, confusions, sizes)
 
 
 def score_seed(
     params: Params, manifest: Manifest, plan: Plan, seed: int, models: Path, part: Path
 ) -> Counts:
-    """One network's confusion matrix; of the first seed's also the predictions, in `part`."""
+    """One network's confusion matrix; in the first repetition also the predictions, in `part`."""
     network = load_trained(params, manifest, plan, seed, models)
-    batch_size, first = params.evaluate.batch_size, seed == params.seeds[0]
+    batch_size = params.evaluate.batch_size
+    first = seed in repetitions(params.seeds, len(manifest.fold_sizes))[0]
     confusion = confusion_of(
         network,
         manifest,
@@ -66,8 +70,9 @@ def score_seed(
         part if first else None,
         f"evaluate: {plan.variant} seed {seed}",
         resume=part.with_name(f"seed-{seed}"),
+        seed=seed,
     )
-    if first and params.dataset == "voc":
+    if seed == params.seeds[0] and params.dataset == "voc":
         resume = part.with_name("test")
         write_submission(network, manifest, batch_size, part, f"test: {plan.variant}", resume)
     return confusion

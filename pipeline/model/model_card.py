@@ -1,7 +1,7 @@
 """MODEL_CARD.md: what a model is, its scores, its use and its limits."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from ruamel.yaml.compat import StringIO
 
 from pipeline.base.atomic import whole_file
 from pipeline.base.digests import digest
-from pipeline.model.model_file import ModelInfo
+from pipeline.data.folds import describe_folds
+from pipeline.model.model_file import ModelInfo, Scores
 from pipeline.settings.variants import find_variant
 
 CARD = "MODEL_CARD.md"
@@ -106,16 +107,36 @@ def _scores(info: ModelInfo) -> str:
     scores = info.scores
     if scores is None:
         return "None: the data set has no val image with a mask."
-    over = "one network" if scores.seeds == 1 else f"{scores.seeds} networks of other seeds"
     lines = [
-        f"Percent, on {scores.images} val images at their own size, in one pass each. mIoU of this "
-        f"network: **{scores.this:.2f}**. Means over {over}:",
+        _over_folds(scores, scores.folds) if scores.folds else _on_val(scores),
         "",
         *_table("score", scores.means),
         "",
         *_table("class", scores.classes, "IoU"),
     ]
     return "\n".join(lines)
+
+
+def _on_val(scores: Scores) -> str:
+    """What the tables of scores are of."""
+    over = "one network" if scores.seeds == 1 else f"{scores.seeds} networks of other seeds"
+    return (
+        f"Percent, on {scores.images} val images at their own size, in one pass each. mIoU of this "
+        f"network: **{scores.this:.2f}**. Means over {over}:"
+    )
+
+
+def _over_folds(scores: Scores, sizes: Sequence[int]) -> str:
+    """The same where every image with a mask was scored in its fold; `sizes` are those of folds."""
+    own = sizes[scores.fold or 0]
+    again = "" if scores.seeds == 1 else f", means over {scores.seeds} such sets of networks"
+    return (
+        f"Percent, at the images' own size, in one pass each. This network was trained without "
+        f"{own} of the {scores.images} images with masks, fold {scores.fold} of {len(sizes)}; on "
+        f"these its mIoU is **{scores.this:.2f}**, which is of {own} images only. The tables are "
+        f"over {describe_folds(sizes)}: every image with a mask was scored once, by a network "
+        f"trained without it{again}. They rate the method, and not this one network:"
+    )
 
 
 def _table(head: str, values: dict[str, float], unit: str = "") -> list[str]:

@@ -46,10 +46,13 @@ class Scores(Block):
 
     Attributes:
         images: how many were scored.
-        seeds: how many networks, trained with other seeds, the means are over.
+        seeds: how many networks, trained with other seeds, the means are over; with folds, how
+            many times one for each fold.
         means: of these networks, as results/metrics/<variant>.json has them.
-        this: mIoU of the network in the file.
+        this: mIoU of the network in the file, with folds on its own.
         classes: mean IoU of each class that occurs.
+        folds: how many images are in each, where each was scored by networks trained without it.
+        fold: which of them the network in the file was trained without.
     """
 
     images: Positive
@@ -57,6 +60,8 @@ class Scores(Block):
     means: dict[str, float]
     this: float
     classes: dict[str, float]
+    folds: tuple[Positive, ...] | None = Field(default=None, exclude_if=lambda folds: folds is None)
+    fold: Count | None = Field(default=None, exclude_if=lambda fold: fold is None)
 
 
 class ModelInfo(Block):

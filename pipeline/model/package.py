@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.base.errors import UserError, need
 from pipeline.base.record import read_record
 from pipeline.batches.augment import MEAN, STD
+from pipeline.data.folds import without
 from pipeline.data.manifest import Manifest, read_reading
 from pipeline.data.plan import Plan
 from pipeline.model.model_card import write_card
@@ -51,6 +52,7 @@ def package(
         UserError: the variant was not trained or not scored, or a file is damaged.
     """
     seed = params.seeds[0]
+    plan = without(plan, manifest.held_out(seed))
     stage = f"train {plan.variant} {seed}"
     path = need(models / plan.variant / str(seed) / "network.safetensors", stage)
     colours = zip(manifest.classes.names, manifest.classes.colours, strict=True)
@@ -102,7 +104,7 @@ def read_scores(manifest: Manifest, variant: str, seed: int, seeds: int) -> Scor
     Raises:
         UserError: it has not run, or left something else.
     """
-    images = len(manifest.scored())
+    images, sizes = len(manifest.scored()), manifest.fold_sizes
     if not images:
         return None
     again = f"evaluate {variant}"
@@ -116,10 +118,12 @@ def read_scores(manifest: Manifest, variant: str, seed: int, seeds: int) -> Scor
             ious = {row["class"]: row["iou"] for row in csv.DictReader(file)}
         return Scores(
             images=images,
-            seeds=seeds,
+            seeds=seeds // max(1, len(sizes)),
             means=json.loads(metrics.read_text(encoding="utf-8")),
             this=round(this, 2),
             classes={name: float(iou) for name, iou in ious.items() if iou},
+            folds=sizes or None,
+            fold=seed % len(sizes) if sizes else None,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.report.collect import Outcome, Source
-from pipeline.report.differences import Difference, difference
+from pipeline.report.differences import Difference, between_outcomes
 from pipeline.report.exports import NOT_RUN
 from pipeline.report.scored_networks import PAPERS_ENSEMBLES, row_of
 
@@ -80,7 +80,7 @@ def judge(papers: Mapping[str, float], outcomes: Sequence[Outcome]) -> list[Verd
         names = found(claim.better, scored), found(claim.worse, scored)
         both = [scored[name] for name in names if name in scored]
         run = len(both) == 2
-        here = difference(names[0], both[0].by_seed, both[1].by_seed) if run else None
+        here = between_outcomes(names[0], *both) if run else None
         known = claim.better in papers and claim.worse in papers
         paper = papers[claim.better] - papers[claim.worse] if known else None
         sources = tuple(outcome.source() for outcome in both) if run else ()

@@ -1,17 +1,19 @@
 """Reads what the page shows from the folders of the other stages."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.folds import repetitions
 from pipeline.data.manifest import ClassList
 from pipeline.report.scored_networks import DSRG_ROW, stage_of, title_of
 from pipeline.report.sources import Curve, curve, number, read_counts, read_json, read_table, stale
+from pipeline.scoring.metrics import Counts, mean_and_sd
 from pipeline.settings.params import Params
-from pipeline.settings.paths import DSRG, SEEDS, model_dir, proxy_dir, result_file
+from pipeline.settings.paths import DSRG, PREDICTIONS, SEEDS, model_dir, proxy_dir, result_file
 
 METRICS = ("miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou")
 
@@ -35,7 +37,15 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that is known of one row of Table 1: scores in percent, confusion as counts (C, C+1)."""
+    """All that is known of one row of Table 1: scores in percent, confusion as counts (C, C+1).
+
+    Attributes:
+        by_seed: mIoU of each training seed or, with folds, of each repetition of all folds by its
+            first seed.
+        details: data set and seeds.
+        by_fold: with folds, mIoU of each training seed on the fold it was trained without.
+        images: `bootstrap.image_counts` of its predictions, where the interval is over images.
+    """
 
     name: str
     title: str
@@ -43,7 +53,24 @@ class Outcome:
     by_seed: Mapping[int, float]
     per_class: Sequence[ClassScore]
     confusion: NDArray[np.int64]
-    details: str = ""  # data set and seeds
+    details: str = ""
+    by_fold: Mapping[int, float] = field(default_factory=dict)
+    images: Counts | None = None
+
+    @property
+    def each(self) -> Mapping[int, float]:
+        """Mean IoU of each training seed, on the images that it is scored on."""
+        return self.by_fold or self.by_seed
+
+    @property
+    def last(self) -> float:
+        """Mean of these."""
+        return mean_and_sd(list(self.by_fold.values()))[0] if self.by_fold else self.miou
+
+    @property
+    def predictions(self) -> Source:
+        """Where its predictions are."""
+        return Source(PREDICTIONS / self.name, self.details)
 
     @property
     def miou(self) -> float:
@@ -81,19 +108,32 @@ class Quality:
 
 
 def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dict[int, float]]:
-    """One network's means, and the mIoU of each seed.
+    """One network's means, and the mIoU of each seed or, with folds, of each repetition.
 
     Raises:
         UserError: a file is missing, or was made for other seeds than params.yaml has.
     """
-    stage, seeds = stage_of(name), result_file("seeds", name)
-    values = read_json(result_file("metrics", name), stage)
+    values = read_json(result_file("metrics", name), stage_of(name))
     metrics = {key: number(str(values.get(key))) for key in METRICS}
-    table = read_table(seeds, stage, ("seed", "miou"))
-    by_seed = {int(row["seed"]): number(row["miou"]) or 0.0 for row in table}
-    if list(by_seed) != ([params.seed] if name == DSRG_ROW else params.seeds):
-        raise stale(seeds, "was made for other seeds than params.yaml has", stage)
-    return metrics, by_seed
+    return metrics, read_seed_scores(params, name)[0]
+
+
+def read_seed_scores(params: Params, name: str) -> tuple[dict[int, float], dict[int, float]]:
+    """`by_seed` and `by_fold` of an `Outcome`.
+
+    Raises:
+        UserError: as `read_scores`.
+    """
+    stage, path = stage_of(name), result_file("seeds", name)
+    rows = {int(row["seed"]): row for row in read_table(path, stage, ("seed", "miou"))}
+    if list(rows) != ([params.seed] if name == DSRG_ROW else params.seeds):
+        raise stale(path, "was made for other seeds than params.yaml has", stage)
+    own = {seed: number(row["miou"]) or 0.0 for seed, row in rows.items()}
+    folds = len({row["fold"] for row in rows.values() if "fold" in row})
+    if not folds:
+        return own, {}
+    firsts = [group[0] for group in repetitions(list(rows), folds)]
+    return {seed: number(rows[seed]["pooled"]) or 0.0 for seed in firsts}, own
 
 
 def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
@@ -103,7 +143,7 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
         UserError: a file is missing, or was made for other seeds or classes.
     """
     stage, per_class = stage_of(name), result_file("per_class", name)
-    metrics, by_seed = read_scores(params, name)
+    (metrics, by_seed), (_, by_fold) = read_scores(params, name), read_seed_scores(params, name)
     table = read_table(per_class, stage, ("class", "iou", "iou_sd", "pixels"))
     if [row["class"] for row in table] != list(classes.names):
         raise stale(per_class, "has other classes than the data set", stage)
@@ -112,8 +152,8 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
     confusion = read_counts(counts, stage)
     if confusion.shape != (len(classes), len(classes) + 1):
         raise stale(counts, "has other classes than the data set", stage)
-    details = measured_with(params, by_seed)
-    return Outcome(name, title_of(name), metrics, by_seed, scores, confusion, details)
+    details = measured_with(params, by_fold or by_seed)
+    return Outcome(name, title_of(name), metrics, by_seed, scores, confusion, details, by_fold)
 
 
 def measured_with(params: Params, seeds: Iterable[int]) -> str:

@@ -10,7 +10,7 @@ from pipeline.report.differences import BASE, Difference, to_strong, trained_per
 from pipeline.report.exports import NOT_RUN, Cell, Table, words
 from pipeline.report.published import Ablation, CocoClass, Method
 from pipeline.report.scored_networks import row_of
-from pipeline.report.tables import between, plain, signed
+from pipeline.report.tables import OVER_IMAGES, between, plain, signed
 from pipeline.settings.params import Params
 
 ORDER = (
@@ -46,8 +46,11 @@ def apart(gap: Difference | None, *sources: Source) -> tuple[Cell, Cell]:
     """Cells with a difference and its interval."""
     if gap is None:
         return Cell("–"), Cell("–")
-    bounds = gap.interval
-    known = Cell(between(bounds), sources) if bounds else Cell("–")
+    bounds, known = gap.interval, Cell("–")
+    if bounds:
+        known = Cell(between(bounds), sources)
+    elif gap.over_images:
+        known = Cell(f"{between(gap.over_images)} {OVER_IMAGES}", gap.behind)
     return Cell(signed(gap.mean), sources), known
 
 

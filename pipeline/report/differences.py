@@ -1,25 +1,33 @@
 """Differences between two networks, seed by seed, and their confidence intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy import stats
 
-from pipeline.report.collect import Outcome
+from pipeline.report.bootstrap import CONFIDENCE, interval_over_images
+from pipeline.report.collect import Outcome, Source
 from pipeline.report.scored_networks import DSRG_ROW
 from pipeline.scoring.metrics import mean_and_sd
 
 BASE = "strong"  # what the other variants are compared with, as in the paper
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One network minus another in points of mIoU, by training seed."""
+    """One network minus another in points of mIoU, by training seed.
+
+    Attributes:
+        paired: False where one of them was trained once, so its noise is unknown.
+        over_images: where both were trained once, the 95 % interval over the choice of images.
+        behind: the predictions it is computed from.
+    """
 
     name: str
     by_seed: Mapping[int, float]
-    paired: bool = True  # False: one of them was trained once, so its noise is unknown
+    paired: bool = True
+    over_images: tuple[float, float] | None = None
+    behind: tuple[Source, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -79,6 +87,15 @@ def difference(name: str, first: Mapping[int, float], second: Mapping[int, float
     return Difference(name, apart, paired=len(first) == len(second))
 
 
+def between_outcomes(name: str, first: Outcome, second: Outcome) -> Difference:
+    """The difference of two networks, over images where both were trained once."""
+    gap = difference(name, first.by_seed, second.by_seed)
+    if len(gap.by_seed) > 1 or first.images is None or second.images is None:
+        return gap
+    bounds = interval_over_images(first.images, second.images)
+    return replace(gap, over_images=bounds, behind=(first.predictions, second.predictions))
+
+
 def scores_to_strong(by_seed: Mapping[str, Mapping[int, float]]) -> list[Difference]:
     """Every other network minus `strong`; empty where `strong` was not run."""
     base = by_seed.get(BASE)
@@ -89,7 +106,11 @@ def scores_to_strong(by_seed: Mapping[str, Mapping[int, float]]) -> list[Differe
 
 def to_strong(outcomes: Sequence[Outcome]) -> list[Difference]:
     """The same, of outcomes."""
-    return scores_to_strong({outcome.name: outcome.by_seed for outcome in outcomes})
+    base = next((outcome for outcome in outcomes if outcome.name == BASE), None)
+    if base is None:
+        return []
+    others = (outcome for outcome in outcomes if outcome.name != BASE)
+    return [between_outcomes(outcome.name, outcome, base) for outcome in others]
 
 
 def trained_per_seed(outcomes: Sequence[Outcome]) -> list[Outcome]:

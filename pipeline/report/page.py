@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pipeline.base.atomic import whole_file
+from pipeline.data.folds import describe_folds, repetitions, without
 from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan, list_hash, read_plans
 from pipeline.report import compare, scores, tables
@@ -35,6 +37,7 @@ from pipeline.report.figures import (
     training_charts,
     weak_charts,
 )
+from pipeline.report.image_scores import read_image_counts
 from pipeline.report.pictures import Grid, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
@@ -79,6 +82,7 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     """
     names = scored_names(params)
     outcomes = compare.in_order([read_outcome(params, manifest.classes, name) for name in names])
+    outcomes = with_images(params, manifest, outcomes)
     plans = read_plans(SPLIT, params.variants)
     trainings = [read_training(params, name) for name in params.variants]
     first = max(plans.values(), key=lambda plan: len(plan.weak))
@@ -107,15 +111,37 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     write_run_page(params, folder)
 
 
-def comparison_text(params: Params) -> str:
+def with_images(params: Params, manifest: Manifest, outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes with each image's counts, if there is one training and so no other interval.
+
+    Averages of two networks leave no predictions.
+
+    Raises:
+        UserError: a prediction is missing or has another size than its image.
+    """
+    if times_of(params, manifest) > 1:
+        return outcomes
+    return [
+        outcome
+        if outcome.name.startswith(ENSEMBLE)
+        else replace(outcome, images=read_image_counts(manifest, outcome.name))
+        for outcome in outcomes
+    ]
+
+
+def times_of(params: Params, manifest: Manifest) -> int:
+    """How many times every image is scored, by other trainings."""
+    return len(repetitions(params.seeds, len(manifest.fold_sizes)))
+
+
+def comparison_text(params: Params, manifest: Manifest) -> str:
     """A short table of what was scored, for the terminal.
 
     Raises:
         UserError: a result is missing.
     """
-    return "\n".join(
-        tables.comparison_lines({name: read_scores(params, name) for name in scored_names(params)})
-    )
+    found = {name: read_scores(params, name) for name in scored_names(params)}
+    return "\n".join(tables.comparison_lines(found, words_on_folds(manifest)))
 
 
 def all_tables(
@@ -127,8 +153,9 @@ def all_tables(
     plans: Mapping[str, Plan],
 ) -> dict[str, Table]:
     """Every table by its name; Tables 2 and 3 show this run only on their data set."""
-    labels = {name: tables.label_counts(plan) for name, plan in plans.items()}
-    several = len(params.seeds) > 1
+    held_out = manifest.held_out(params.seeds[0])
+    labels = {name: tables.label_counts(without(plan, held_out)) for name, plan in plans.items()}
+    several = times_of(params, manifest) > 1
     on_coco = outcomes if params.dataset == "coco" else []
     made = [
         compare.table1(read_table1(), outcomes),
@@ -140,8 +167,8 @@ def all_tables(
         scores.curve_table(trainings, outcomes),
         scores.source_table(outcomes),
     ]
-    if several:
-        made.append(scores.seed_table(outcomes))
+    if len(params.seeds) > 1:
+        made.append(scores.seed_table(outcomes, manifest.fold_sizes))
     extras = scores.extras_table(outcomes)
     return {table.name: table for table in ([*made, extras] if extras.rows else made)}
 
@@ -182,7 +209,9 @@ def page_values(
         "weak_images": counts.weak,
         "papers_setting": counts.papers(params),
         "class_count": len(manifest.classes),
-        "several": len(params.seeds) > 1,
+        "several": times_of(params, manifest) > 1,
+        "times": times_of(params, manifest),
+        **fold_values(params, manifest),
         "outcomes": outcomes,
         "about": subject(params.variants),
         "finding": tables.finding(variants),
@@ -199,6 +228,25 @@ def page_values(
 def quality_source(params: Params, generator: str, name: str) -> Source:
     """Where a number about a generator's proxies comes from: a file in its folder."""
     return Source(proxy_dir(generator) / name, measured_with(params, [params.seed]))
+
+
+def words_on_folds(manifest: Manifest) -> str:
+    """Number and size of the folds; empty where there are none."""
+    return describe_folds(manifest.fold_sizes) if manifest.fold_sizes else ""
+
+
+def fold_values(params: Params, manifest: Manifest) -> dict[str, str]:
+    """Words about folds, empty where there are none, and about whose predictions are shown."""
+    sizes = manifest.fold_sizes
+    first = repetitions(params.seeds, len(sizes))[0]
+    named = ", ".join(map(str, first))
+    more = ",".join(map(str, range(2 * max(1, len(sizes)))))
+    return {
+        "folds": words_on_folds(manifest),
+        "scored_images": "images with masks" if sizes else "validation images",
+        "predicted_by": f"seeds {named}, each on its own fold" if sizes else f"seed {named}",
+        "more_seeds": f"seeds=[{more}]" if sizes else "seeds=[0,1,2]",
+    }
 
 
 def params_yaml(params: Params) -> str:

@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+from pipeline.data.folds import describe_folds
 from pipeline.data.manifest import ClassList
 from pipeline.report.collect import METRICS, Outcome, Source, Training
 from pipeline.report.compare import apart, measured
-from pipeline.report.differences import BASE, difference, to_strong, trained_per_seed
+from pipeline.report.differences import (
+    BASE,
+    between_outcomes,
+    scores_to_strong,
+    trained_per_seed,
+)
 from pipeline.report.exports import Cell, Table, words
 from pipeline.report.tables import label_counts_text, signed
 from pipeline.settings.paths import MODELS
@@ -31,18 +37,21 @@ def scores_table(
     return Table("scores", "All scores on val, in percent.", header, tuple(rows), words=words_at)
 
 
-def seed_table(outcomes: Sequence[Outcome]) -> Table:
-    """MIoU of each seed, and its difference to `strong` trained with the same seed."""
+def seed_table(outcomes: Sequence[Outcome], fold_sizes: Sequence[int]) -> Table:
+    """MIoU of each seed, and its difference to `strong` trained with the same seed.
+
+    With folds (their sizes; else empty) each seed's is of the fold it was trained without.
+    """
     once = trained_per_seed(outcomes)
-    seeds = list(once[0].by_seed)
-    gaps = {p.name: p for p in to_strong(once)}
+    seeds = list(once[0].each)
+    gaps = {p.name: p for p in scores_to_strong({o.name: o.each for o in once})}
     base = [outcome.source("seeds") for outcome in once if outcome.name == BASE]
     rows = []
     for outcome in once:
         source, gap = outcome.source("seeds"), gaps.get(outcome.name)
         texts = [signed(gap.by_seed[seed]) for seed in seeds] if gap else ["–"] * len(seeds)
         texts.append(f"{gap.wins} of {len(seeds)}" if gap else "–")
-        scores = [measured(outcome.by_seed[seed], source) for seed in seeds]
+        scores = [measured(outcome.each[seed], source) for seed in seeds]
         behind = (source, *base) if gap else ()
         rows.append((Cell(outcome.name), *scores, *(Cell(text, behind) for text in texts)))
     header = (
@@ -53,6 +62,8 @@ def seed_table(outcomes: Sequence[Outcome]) -> Table:
     caption = (
         "Mean IoU in percent of each training seed, and the difference to strong of that seed."
     )
+    if fold_sizes:
+        caption += f" A seed is scored on its own fold: {describe_folds(fold_sizes)}."
     return Table("seeds", caption, header, tuple(rows))
 
 
@@ -83,9 +94,9 @@ def curve_table(trainings: Sequence[Training], outcomes: Sequence[Outcome]) -> T
             rows.append(
                 (
                     Cell(training.name),
-                    measured(outcome.miou, outcome.source()),
+                    measured(outcome.last, outcome.source()),
                     measured(best, curve),
-                    Cell(signed(best - outcome.miou), (outcome.source(), curve)),
+                    Cell(signed(best - outcome.last), (outcome.source(), curve)),
                 )
             )
     header = ("network", "last", "best during training", "best − last")
@@ -103,7 +114,7 @@ def extras_table(outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         base = found.get(outcome.name.split("+")[0])
         if base is not None and base is not outcome:
-            gap = difference(outcome.name, outcome.by_seed, base.by_seed)
+            gap = between_outcomes(outcome.name, outcome, base)
             rows.append(
                 (
                     *words(outcome.name, gap.verdict("helps", "harms")),

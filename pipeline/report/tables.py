@@ -10,6 +10,7 @@ from pipeline.report.differences import BASE, scores_to_strong, to_strong
 from pipeline.report.drawing import mean_with_sd
 from pipeline.report.scored_networks import subject
 
+OVER_IMAGES = "over val images, one training"
 TEXT_COLUMNS = " {:>14} {:>10} {:>11} {:>11} {:>13}"
 QUALITY_NAMES = {
     "seed_precision": "seeds: precision",
@@ -75,10 +76,13 @@ def finding(outcomes: Sequence[Outcome]) -> str:
         text += f": a difference of {signed(gap.mean)} points"
         bounds = gap.interval
         if bounds is not None:
+            times = f"{seeds} {'repetitions of all folds' if about.by_fold else 'seeds'}"
             text += (
-                f" (95 % interval {between(bounds)}, paired over {seeds} seeds; above {BASE} with "
+                f" (95 % interval {between(bounds)}, paired over {times}; above {BASE} with "
                 f"{gap.wins} of them)"
             )
+        elif gap.over_images is not None:
+            text += f" (95 % interval {between(gap.over_images)} {OVER_IMAGES})"
     if seeds == 1:
         text += ". With one training per variant, this may be chance"
     return text + "."
@@ -132,12 +136,13 @@ def quality_classes(quality: Quality) -> list[tuple[str, tuple[float | None, ...
 
 
 def comparison_lines(
-    scores: Mapping[str, tuple[Mapping[str, float | None], Mapping[int, float]]],
+    scores: Mapping[str, tuple[Mapping[str, float | None], Mapping[int, float]]], folds: str = ""
 ) -> list[str]:
     """Plain-text table of the variants, for a terminal.
 
     Args:
         scores: metrics and mIoU by seed of each variant, in order.
+        folds: their number and size in words, where there are folds.
 
     Returns:
         a heading, one line for each variant, and what the numbers are.
@@ -154,5 +159,6 @@ def comparison_lines(
         )
         others = [plain(metrics[key], 2) for key in METRICS[2:]]
         lines.append(row.format(name, miou, signed(gaps.get(name)), *others))
-    count = "one seed" if seeds == 1 else f"mean ± standard deviation over {seeds} seeds"
-    return [*lines, f"percent on val; {count}"]
+    one, several = ("one training of each", "repetitions") if folds else ("one seed", "seeds")
+    count = one if seeds == 1 else f"mean ± standard deviation over {seeds} {several}"
+    return [*lines, f"percent {f'over {folds}' if folds else 'on val'}; {count}"]

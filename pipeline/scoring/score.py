@@ -80,22 +80,24 @@ def confusion_of(
     predictions: Path | None = None,
     what: str | None = None,
     resume: Path | None = None,
+    seed: int | None = None,
 ) -> Counts:
     """Confusion matrix (C, C+1) over val, in inference mode; each process scores its share.
 
     Args:
         network: any trained network; it is left in eval mode.
-        manifest: the data set; images of split val that have a mask are scored.
+        manifest: the data set; the images of `Manifest.scored` are.
         batch_size: images of one size that go through the network together.
         predictions: folder for palette PNGs, or None to write none.
         what: name of the progress bar, or None for no bar.
         resume: folder for the counts so far, from which a stopped run resumes, or None.
+        seed: of the training, where there are folds: it is scored on its own. None: on all.
     """
     network.eval()
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusion": total}, what=what)
-    for rows, images_B3HW, truths in scored_batches(manifest, batch_size, through):
+    for rows, images_B3HW, truths in scored_batches(manifest, batch_size, through, seed):
         masks = predict_batch(network, images_B3HW, [truth_HW.shape for truth_HW in truths])
         # Integers: the order of images and processes does not matter.
         for truth_HW, mask_HW in zip(truths, masks, strict=True):
@@ -112,14 +114,16 @@ def write_masks(rows: list[Row], masks: Sequence[Bytes], classes: ClassList, fol
 
 
 def scored_batches(
-    manifest: Manifest, batch_size: int, through: Through
+    manifest: Manifest, batch_size: int, through: Through, seed: int | None = None
 ) -> Iterator[tuple[list[Row], Tensor, list[Bytes]]]:
-    """This process's share of the val images with a mask; arguments as in `image_batches`.
+    """This process's share of the images that are scored, with one training seed or in all.
+
+    Arguments as in `image_batches`.
 
     Yields:
         rows, their images (B, 3, H, W) and the true mask of each at the photograph's own size.
     """
-    for rows, images_B3HW in image_batches(manifest, manifest.scored(), batch_size, through):
+    for rows, images_B3HW in image_batches(manifest, manifest.scored(seed), batch_size, through):
         yield rows, images_B3HW, [read_truth(manifest, row) for row in rows]
 
 

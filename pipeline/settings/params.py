@@ -1,6 +1,7 @@
 """What params.yaml holds, as typed values with their bounds."""
 
 import re
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -73,10 +74,14 @@ class Coco(Block):
 
 
 class Folder(Block):
-    """The user's own data: working size, and the share of masked images held out without lists."""
+    """The user's own data: working size, and which masked images are scored without lists.
+
+    A share of them is held out or, with `folds`, each fold in turn: by training seed s, s % folds.
+    """
 
     longest_side: Positive
     val_share: Share
+    folds: Annotated[int, Field(ge=2, le=100)] | None
 
 
 class Download(Block):
@@ -271,6 +276,7 @@ class Params(Block):
                 f"ensembles: {(lacking or ['strong'])[0]!r} is averaged with strong, so variants "
                 "must hold both; -S 'ensembles=[]' leaves ensembles out"
             )
+        self._check_folds()
         for key, block in (("cam", self.cam), ("train", self.train)):
             if block.scale_min > block.scale_max:
                 raise ValueError(f"{key}.scale_min: must not be above {key}.scale_max")
@@ -287,3 +293,26 @@ class Params(Block):
                 "classifier or none"
             )
         return self
+
+    def _check_folds(self) -> None:
+        """Refuse folds that a mask is hidden from, or that seeds do not score equally often."""
+        folds = self.download.folder.folds
+        if self.dataset != "folder" or folds is None:
+            return
+        if self.split.strong is not None:
+            raise ValueError(
+                "download.folder.folds: every mask is trained on and scored in its fold, so "
+                "split.strong hides none; -S split.strong=null or -S download.folder.folds=null"
+            )
+        if "self" in self.proxy.generators:
+            raise ValueError(
+                "download.folder.folds: the network of generator self is trained on all masks, "
+                "held out or not; -S download.folder.folds=null or other proxy.generators"
+            )
+        held_out = Counter(seed % folds for seed in self.seeds)
+        if len(held_out) < folds or len(set(held_out.values())) > 1:
+            wanted = ",".join(map(str, range(folds)))
+            raise ValueError(
+                f"seeds: with {folds} folds training seed s is scored on fold s % {folds}, so the "
+                f"seeds must hold out every fold equally often; -S 'seeds=[{wanted}]'"
+            )

@@ -33,7 +33,8 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
             image with another, or a proxy is missing.
     """
     strong, weak = draw_lists(params, manifest)
-    check_lists(strong, weak, [row.id for row in manifest.of("val")])
+    val = [row.id for row in manifest.of("val")]
+    check_lists(strong, weak, None if manifest.fold_sizes else val)
     for warning in absence_warnings(absent_classes(manifest, strong)):
         log.warning("%s", warning)
     by_generator = {name: lists_of(name, strong, weak) for name in params.proxy.generators}
@@ -124,19 +125,21 @@ def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]
     )
 
 
-def check_lists(strong: list[str], weak: list[str], val: list[str]) -> None:
+def check_lists(strong: list[str], weak: list[str], val: list[str] | None) -> None:
     """Refuse lists that are empty, share an image, or hold one of val.
+
+    Where there are folds val is None: strong images are held out and scored in turn.
 
     Raises:
         UserError: naming the list and the first images.
     """
     for name, ids in (("strong", strong), ("weak", weak), ("val", val)):
-        if not ids:
+        if ids is not None and not ids:
             raise UserError(f"the {name} list is empty; the experiment needs all three lists")
     for first, second, overlap in (
         ("strong", "weak", set(strong) & set(weak)),
-        ("strong", "val", set(strong) & set(val)),
-        ("weak", "val", set(weak) & set(val)),
+        ("strong", "val", set(strong) & set(val or ())),
+        ("weak", "val", set(weak) & set(val or ())),
     ):
         if overlap:
             named = ", ".join(sorted(overlap)[:5])

@@ -16,9 +16,7 @@ def build_single(params: Params, classes: int, weights: str) -> DualBranchNet:
     return _build(params, classes, weights, 1, ALL_SHARED)
 
 
-def _build(
-    params: Params, classes: int, weights: str, branches: int, neck_n: int
-) -> DualBranchNet:
+def _build(params: Params, classes: int, weights: str, branches: int, neck_n: int) -> DualBranchNet:
     return DualBranchNet(
         build_backbone(params.backbone, weights),
         classes,

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.batches.augment import View
 from pipeline.batches.labelled import Batch, batches
 from pipeline.batches.order import BatchPlan
+from pipeline.data.folds import without
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import Pair, stream_pairs
 from pipeline.data.plan import Plan
@@ -50,8 +51,8 @@ def train_network(
     Args:
         params: all of params.yaml.
         manifest: the data set.
-        plan: the variant's streams.
-        seed: of weights and batches.
+        plan: the variant's streams, less the fold that is held out.
+        seed: of weights and batches; where there are folds, it says which.
         folder: where everything goes, in one piece when the training is over.
         proxies: of the generator; by default where stage proxy writes them.
 
@@ -63,6 +64,7 @@ def train_network(
             processes, or the loss is not finite.
         StoppedError: asked to stop; the same call resumes.
     """
+    plan = without(plan, manifest.held_out(seed))
     seed_everything(seed, 3)
     refuse_idle("train.batch_size", smallest_part(params, plan), world().size)
     # Before any work: a proxy or mask that is missing is reported here.
@@ -90,7 +92,7 @@ def train_network(
             ),
             losses_of(params, plan, forward, scored),
             looks=looks_of(params, course.steps),
-            score=lambda: summarise(confusion_of(scored, manifest, batch_size))["miou"],
+            score=lambda: summarise(confusion_of(scored, manifest, batch_size, seed=seed))["miou"],
             refresh_after=refresh_step(params, plan),
             refresh=lambda: refresh_proxies(scored, manifest, plan, batch_size, own_proxies),
         )

@@ -47,6 +47,7 @@ from tests.sixteen import png16, tiff
 STRONG = [f"scene {n}" for n in range(4)]
 WEAK = [f"scene {n}" for n in range(4, 12)]
 LONG = "x" * 250
+MASKED_ALONE = every(gone("tags.csv"), *(gone(f"images/{name}.jpg") for name in WEAK))
 
 # --- a folder of photographs: what is refused ---------------------------------------------------
 
@@ -99,7 +100,6 @@ FOLDER = (
     ("tags of no bytes", content("tags.csv", "")),
     ("tags in Latin-1", content("tags.csv", "image,tags\nscène 4,boat\n".encode("latin-1"))),
     ("tags with a field without end", content("tags.csv", 'image,tags\nscene 4,"' + "x" * 200_000)),
-    ("no tags", gone("tags.csv")),
     ("class twice", added("classes.txt", "boat")),
     ("class empty", replaced("classes.txt", "boat\n", "\n")),
     ("class with a semicolon", replaced("classes.txt", "boat\n", "boat;ship\n")),
@@ -118,6 +118,13 @@ FOLDER = (
     ("train empty", lists(train=[], val=["scene 12"])),
     ("strong empty", lists(train=WEAK, val=["scene 12"])),
     ("weak empty", lists(train=STRONG, val=["scene 12"])),
+    ("folds and a list of val", lists(val=["scene 12"])),
+    ("folds and folders called val", every(*(lambda root, n=n: (root / f"images/{'val' if n > 11 else 'train'}").mkdir(exist_ok=True) for n in (0, 12)), *(moved(f"images/scene {n}.jpg", f"images/{'val' if n > 11 else 'train'}/scene {n}.jpg") for n in range(15)))),
+    ("more folds than masks", every()),
+    ("masks alone", MASKED_ALONE),
+    ("folds and masks alone", MASKED_ALONE),
+    ("folds and no tags", gone("tags.csv")),
+    ("masks alone, and split.strong is all of them", MASKED_ALONE),
     ("list that is no text", content("splits/val.txt", b"\xff\xfe\x00")),
     ("names that differ only in case", every(renamed("scene 4", "Photo"), renamed("scene 5", "photo"))),
     ("names that differ only in Unicode form", every(renamed("scene 4", "Käfer"), renamed("scene 5", decomposed("Käfer")))),
@@ -157,6 +164,9 @@ READ = (
     ("mask of 0 in three channels", pixels("masks/scene 1.png", np.zeros((48, 48, 3), np.uint8))),
     ("mask of bits", pixels("masks/scene 1.png", MASK > 0)),
     ("background as a tag", replaced("tags.csv", "scene 4.jpg,", "scene 4.jpg,background;")),
+    ("masks alone, and split.strong hides some", MASKED_ALONE),
+    ("no tags", gone("tags.csv")),
+    ("in folds", every()),
     ("list with suffixes", lists(val=["scene 12.jpg"])),
     ("masks of 0 and 255, two classes", every(
         content("classes.txt", "background\nboat\n"), content("tags.csv", "image,tags\nscene 4,boat\n"),
@@ -181,6 +191,19 @@ READ = (
     ("name with percent and hash", renamed("scene 0", "100%20#1?")),
     ("all at once", every(turned("images/scene 0.jpg", 6), picture("images/scene 4.jpg", "CMYK"), picture("images/scene 5.jpg", "L"), turned("images/scene 6.jpg", 3))),
 )  # fmt: skip
+
+# What params.yaml says in some of these cases.
+IN_FOLDS = {"download.folder.folds": 2, "seeds": [0, 1]}
+CHOICES = {
+    "folds and a list of val": IN_FOLDS,
+    "folds and folders called val": IN_FOLDS,
+    "folds and masks alone": IN_FOLDS,
+    "folds and no tags": IN_FOLDS,
+    "in folds": IN_FOLDS,
+    "more folds than masks": {"download.folder.folds": 8, "seeds": [*range(8)]},
+    "masks alone, and split.strong is all of them": {"split.strong": 5},
+    "masks alone, and split.strong hides some": {"split.strong": 3},
+}
 
 # --- VOC, with SBD beside it --------------------------------------------------------------------
 
@@ -292,6 +315,8 @@ PARAMS = (
     ("with a comma in a number", replaced("params.yaml", "learning_rate: 0.002", "learning_rate: 0,002")),
     ("of an earlier version", every(lines_gone("params.yaml", "  device: "), replaced("params.yaml", "machine:  # changes no result\n", ""))),
     ("with yes for a number", replaced("params.yaml", "neck_n: 0", "neck_n: true")),
+    ("folds that no seed holds out", every(replaced("params.yaml", "dataset: shapes", "dataset: folder"), replaced("params.yaml", "folds: ", "folds: 5"))),
+    ("folds and hidden masks", every(replaced("params.yaml", "dataset: shapes", "dataset: folder"), replaced("params.yaml", "folds: ", "folds: 5"), replaced("params.yaml", "split:\n  strong: ", "split:\n  strong: 9"))),
     ("with a device that is none", replaced("params.yaml", "device: auto", "device: gpu")),
     ("with a device without its number", replaced("params.yaml", "device: auto", "device: 'cuda:'")),
     ("with a number for a device", replaced("params.yaml", "device: auto", "device: 0")),

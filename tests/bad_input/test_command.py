@@ -65,8 +65,8 @@ def test_care_is_printed_and_kept(tmp_path: Path) -> None:
     picture("images/scene 5.jpg", "CMYK")(tmp_path / "mine")
     done = command("folder", tmp_path)
     assert done.returncode == 0, done.stderr
-    counts = "8 weak, 1 val, 0 test, 1 converted from CMYK, 1 turned by EXIF"
-    assert done.stdout.splitlines()[0] == f"folder: 6 strong, {counts}"
+    counts = "8 weak, 2 val, 0 test, 1 converted from CMYK, 1 turned by EXIF"
+    assert done.stdout.splitlines()[0] == f"folder: 5 strong, {counts}"
     record = json.loads((tmp_path / "run/data/records/download.json").read_text("utf-8"))
     assert record["summary"]["turned by EXIF"] == 1
 

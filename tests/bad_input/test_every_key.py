@@ -40,9 +40,10 @@ ENDS: dict[str, tuple[Any, ...]] = {
     "cam.optimiser.method": ("adamw",),
     "dsrg.optimiser.method": ("adamw",),
     "split.strong": (0, -1, 10**10),
+    "download.folder.folds": (1, -1, 101),
     "train.iterations": (0, -1, 10**10),
 }
-MAY_BE_NULL = {"cam.saliency", "split.strong", "train.iterations"}
+MAY_BE_NULL = {"cam.saliency", "download.folder.folds", "split.strong", "train.iterations"}
 
 
 def blocks(block: dict[str, Any], above: str = "") -> Iterator[str]:

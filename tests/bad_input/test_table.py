@@ -12,7 +12,7 @@ from pipeline.data.manifest import read_manifest
 from pipeline.datasets.reading.download import download
 from pipeline.settings.params_file import load_params
 from tests.bad_input.spoiling import Spoil
-from tests.bad_input.table import REFUSED, TAKEN
+from tests.bad_input.table import CHOICES, REFUSED, TAKEN
 from tests.exports import EXPORTS
 from tests.settings import ROOT, small_params
 from tests.trees import make_coco, make_folder, make_voc
@@ -53,23 +53,24 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def read(kind: str, root: Path, out: Path) -> str:
+def read(kind: str, root: Path, out: Path, name: str = "") -> str:
     """Read what lies under `root`; the summary that stage download prints."""
     if kind == "params":
         load_params(root / "params.yaml")
         return "read"
     dataset = "folder" if kind in EXPORTS else kind
-    params = small_params(**{"dataset": dataset, "data_root": str(root), "download.coco.strong": 4})
+    values = {"dataset": dataset, "data_root": str(root), "download.coco.strong": 4}
+    params = small_params(**values, **CHOICES.get(name, {}))
     return ", ".join(f"{count} {what}" for what, count in download(params, out).items())
 
 
-def outcome(kind: str, spoil: Spoil, good: Path, tmp_path: Path) -> str:
+def outcome(kind: str, name: str, spoil: Spoil, good: Path, tmp_path: Path) -> str:
     """What is said of a data set that was spoilt, with `~` for its folder."""
     root, out = tmp_path / "data set", tmp_path / "out"
     shutil.copytree(good / kind, root)
     spoil(root)
     try:
-        said = read(kind, root, out)
+        said = read(kind, root, out, name)
     except UserError as error:
         said = str(error)
         listing = {"out.problems.txt"} & {path.name for path in tmp_path.iterdir()}
@@ -93,7 +94,7 @@ def outcome(kind: str, spoil: Spoil, good: Path, tmp_path: Path) -> str:
     ],
 )
 def test_what_is_said(kind: str, name: str, spoil: Spoil, good: Path, tmp_path: Path) -> None:
-    said = outcome(kind, spoil, good, tmp_path)
+    said = outcome(kind, name, spoil, good, tmp_path)
     assert said == TOLD[f"{kind}: {name}"]
     taken = kind in TAKEN and any(name == row[0] for row in TAKEN[kind])
     assert said.startswith("read: ") == taken
@@ -113,7 +114,7 @@ def test_every_message_belongs_to_a_case() -> None:
 @pytest.mark.parametrize("kind", ["folder", "voc", "coco", "params", *EXPORTS])
 def test_what_is_not_spoilt_is_read(kind: str, good: Path, tmp_path: Path) -> None:
     counts = (
-        "6 strong, 8 weak, 1 val" if kind in ("folder", *EXPORTS) else "4 strong, 8 weak, 3 val"
+        "5 strong, 8 weak, 2 val" if kind in ("folder", *EXPORTS) else "4 strong, 8 weak, 3 val"
     )
     said = read(kind, good / kind, tmp_path / "out")
     assert said == ("read" if kind == "params" else f"{counts}, 0 test")

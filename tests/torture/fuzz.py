@@ -164,7 +164,7 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
         findings = Findings()
         path = written(root / name, data[1:])
         try:
-            found = find(made, root, 0.5, 0, findings)
+            found = find(made, root, findings)
             known = found.annotations
             list(inspect_all(found.entries, known.classes, made, root, findings, known.reader))
         finally:

@@ -9,20 +9,15 @@ import numpy as np
 
 from pipeline.base.errors import UserError
 from pipeline.data.images import write_mask
-from pipeline.data.manifest import IGNORE, ClassList, Row
+from pipeline.data.manifest import ClassList, Row
 from pipeline.datasets.folder.annotations import Annotations, read_annotations
+from pipeline.datasets.folder.divide import choice_of, divide
 from pipeline.datasets.folder.find_files import find_photographs, walk
 from pipeline.datasets.folder.layout import COCO, LABELME, MASKS, find_layout
 from pipeline.datasets.folder.splits import read_splits
 from pipeline.datasets.folder.tags_csv import Tags, read_tags
 from pipeline.datasets.reading.findings import Findings, name_some
-from pipeline.datasets.reading.manifest_rows import (
-    Counts,
-    Entry,
-    MaskReader,
-    inspect_all,
-    need_splits,
-)
+from pipeline.datasets.reading.manifest_rows import Counts, Entry, MaskReader, inspect_all
 from pipeline.settings.params import Params
 
 log = logging.getLogger(__name__)
@@ -30,11 +25,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds, before its images are read; `left_out` are the ids of unused ones."""
+    """What a folder holds, before its images are read.
+
+    `left_out` are the ids of unused images; `named` is what says which validate (`splits.Parts`).
+    """
 
     annotations: Annotations
     entries: list[Entry]
     left_out: list[str]
+    named: str
 
 
 def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], ClassList]:
@@ -44,25 +43,27 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     formats that docs/data.md lists; `tags.csv` with the columns image and tags (class names joined
     by `;`) for the others; and optionally lists of the split.
 
-    Val images need masks. Where neither lists nor names of files say which they are, a random share
-    of the masked images is drawn. Of the others, images with a mask are strong, all others weak;
-    their tags may be unknown. Images that are for testing, or in none of the lists, are left out.
+    Val images need masks. Where neither lists nor names of files say which they are, a share of the
+    masked images is drawn, or all of them are scored in folds (`divide`). Of the others, images
+    with a mask are strong, all others weak; their tags may be unknown. Images that are for testing,
+    or in none of the lists, are left out.
 
     Args:
         folder: the data set's folder; gets copies of all that is used, scaled to the working size.
         data_root: the user's folder, in which nothing is written.
-        params: `download.folder`; the share is drawn with `seed`.
+        params: `download.folder`, drawn with `seed`; `split.strong`, without which a folder of
+            masks alone is refused.
 
     Raises:
         DataError: something is missing or inconsistent; the message lists every kind of mistake.
         UserError: a file was changed meanwhile.
     """
     findings = Findings()
-    before, options = files_of(data_root) if data_root.is_dir() else {}, params.download.folder
-    found = find(folder, data_root, options.val_share, params.seed, findings)
+    before = files_of(data_root) if data_root.is_dir() else {}
+    found = find(folder, data_root, findings)
     known = found.annotations
-    copied = look(found, folder, data_root, findings, options.longest_side)
-    rows = {row.id: row for row, _ in copied}
+    seen = look(found, folder, data_root, findings, params.download.folder.longest_side)
+    rows = {row.id: row for row in divide(seen, found.named, choice_of(params), findings)}
     findings.refuse(data_root)
     refuse_changes(before, files_of(data_root), data_root)
     assert known.classes is not None
@@ -79,14 +80,12 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     return [rows[entry.id] for entry in found.entries], known.classes
 
 
-def find(folder: Path, data_root: Path, share: float, seed: int, findings: Findings) -> Found:
-    """Find the mask, the tags and the split of each photograph.
+def find(folder: Path, data_root: Path, findings: Findings) -> Found:
+    """Find the mask, the tags and, as far as it is said, the split of each photograph.
 
     Args:
         folder: gets masks/ with the masks that are painted.
         data_root: the user's folder.
-        share: of the masked images, for validation if nothing says which are.
-        seed: of the draw.
         findings: gets what is found.
     """
     layout = find_layout(data_root, findings)
@@ -102,7 +101,7 @@ def find(folder: Path, data_root: Path, share: float, seed: int, findings: Findi
     )
     masks = dict(known.masks)
     empty = {key for key in known.sizes if key not in masks and tags.get(key) == ()}
-    train, val = read_splits(layout, photographs, masks, empty, known.parts, share, seed, findings)
+    train, val, named = read_splits(layout, photographs, masks, empty, known.parts, findings)
     for key in empty.intersection(val):  # where nothing is, all is background
         assert known.classes is not None
         masks[key] = folder / MASKS / f"{key}.png"
@@ -123,7 +122,8 @@ def find(folder: Path, data_root: Path, share: float, seed: int, findings: Findi
         if name in splits
     ]
     used = {entry.id for entry in entries}
-    return Found(known, entries, [name for name in photographs.paths if name not in used])
+    left_out = [name for name in photographs.paths if name not in used]
+    return Found(known, entries, left_out, named)
 
 
 def _join(drawn: Tags, listed: Tags) -> dict[str, tuple[int, ...]]:
@@ -167,25 +167,11 @@ def look(
 
     With a `longest_side` the rows are of copies in `folder`, scaled to that many pixels.
 
-    Some tools write objects as 255, which is ignore here, so masks without any object are refused.
-
-    Problems: what `inspect_all` finds; else an empty split, or no object in a strong image's mask.
+    Problems: what `inspect_all` finds.
     """
-    known, rows, objects = found.annotations, list[Row](), False
+    known = found.annotations
     plain = MaskReader(known.classes)
     readers = known.reader or plain, known.proxy_reader or plain
-    for row, counts_256 in inspect_all(
+    return inspect_all(
         found.entries, known.classes, folder, data_root, findings, readers, longest_side
-    ):
-        rows.append(row)
-        if row.split == "strong" and counts_256 is not None:
-            objects = objects or bool(counts_256[1:IGNORE].any())
-        yield row, counts_256
-    if not findings:
-        with findings.gathered():
-            need_splits(rows)
-    if not findings and not objects:
-        findings.add(
-            f"{data_root}: no mask of a training image contains an object; pixel values must be "
-            "class indices: 0 for the first class in classes.txt, 1 for the next, 255 to ignore"
-        )
+    )

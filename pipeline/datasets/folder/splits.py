@@ -1,14 +1,25 @@
-"""Which photographs are for training and which for validation: lists, names of files, or a draw."""
+"""Which photographs are for training and which for validation, by lists or by names of files."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from pipeline.datasets.folder.find_files import Photographs
 from pipeline.datasets.folder.layout import Layout, split_of_folders
 from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.text_files import read_ids
+
+
+class Parts(NamedTuple):
+    """Ids of the training and of the validation images.
+
+    `named` is what says which images validate, in the words of a message; empty: nothing does, so
+    they are still to be drawn from those in training that have a mask.
+    """
+
+    train: list[str]
+    val: list[str]
+    named: str = ""
 
 
 def read_splits(
@@ -17,16 +28,14 @@ def read_splits(
     masks: Container[str],
     empty: Container[str],
     parts: Mapping[str, str],
-    share: float,
-    seed: int,
     findings: Findings,
-) -> tuple[list[str], list[str]]:
-    """Ids of the training and of the validation images.
+) -> Parts:
+    """Which images train and which validate, as far as that is said.
 
     They are those of splits/train.txt and val.txt. Without these, they are what the names of files
     of annotations (`parts`), or of the folders of photographs, say, if they name both; images for
-    testing are neither. Without such names, a share of the masked images is drawn. Images that are
-    known to be `empty` may validate as well as those with masks.
+    testing are neither. Images that are known to be `empty` may validate as well as those with
+    masks.
 
     Problems: a list has unknown names, the lists overlap, or a listed val image has no mask.
     """
@@ -41,32 +50,23 @@ def read_splits(
     if len(set(named.values())) > 1:  # one name alone may just be a name
         train = [key for key in photographs.paths if named.get(key, "train") == "train"]
         if "val" in named.values():
-            return train, [key for key, part in named.items() if part == "val" and key in truth]
+            chosen = [key for key, part in named.items() if part == "val" and key in truth]
+            return Parts(train, chosen, "a file or folder whose name has val in it")
     pool = list(photographs.paths) if train is None else train
     if val is None:
-        val = draw_val([name for name in pool if name in masks], share, seed)
-    else:
-        in_train = set(train or ())
-        findings.add(
-            f"{folder}: train.txt and val.txt share images; list each once",
-            [name for name in val if name in in_train],
-        )
+        return Parts(pool, [])
+    in_train = set(train or ())
+    findings.add(
+        f"{folder}: train.txt and val.txt share images; list each once",
+        [name for name in val if name in in_train],
+    )
     findings.add(
         f"{folder / 'val.txt'} lists images without masks; add the masks or remove the "
         "images from the list",
         [name for name in val if name not in truth],
     )
     held_out = set(val)
-    return [name for name in pool if name not in held_out], val
-
-
-def draw_val(masked: Sequence[str], share: float, seed: int) -> list[str]:
-    """Draw a share of the masked images, at least one of them; the order does not matter."""
-    if not masked:
-        return []
-    count = max(1, round(share * len(masked)))
-    chosen = np.random.default_rng(seed).choice(len(masked), size=count, replace=False)
-    return [name for number, name in enumerate(sorted(masked)) if number in chosen]
+    return Parts([name for name in pool if name not in held_out], val, str(folder / "val.txt"))
 
 
 def _named_parts(

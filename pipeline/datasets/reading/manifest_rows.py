@@ -29,6 +29,11 @@ from pipeline.datasets.reading.working_copies import WorkingCopies
 Counts = NDArray[np.int64]  # pixels by class index, (256,)
 FEW_LEVELS = 32  # of 256 for 98 % of all pixels: nothing much can be seen
 IMAGES, MASKS = "images cannot be used", "masks cannot be used"
+NEEDED = {
+    "strong": "training images with masks",
+    "weak": "training images with tags but no masks",
+    "val": "images with masks for validation",
+}
 
 
 class MaskSeen(NamedTuple):
@@ -294,20 +299,16 @@ def _narrow(
         )
 
 
-def need_splits(rows: Iterable[Row]) -> None:
-    """Check that there are strong, weak and val images.
+def need_splits(rows: Iterable[Row], needed: Iterable[str] = tuple(NEEDED)) -> None:
+    """Check that there are images of all splits that are needed: strong, weak and val.
 
     Raises:
-        UserError: no image is strong, none is weak, or none is for validation.
+        UserError: there is none of one of them.
     """
     counts = Counter(row.split for row in rows)
-    for split, meaning in (
-        ("strong", "training images with masks"),
-        ("weak", "training images with tags but no masks"),
-        ("val", "images with masks for validation"),
-    ):
+    for split in needed:
         if not counts[split]:
-            raise UserError(f"the data set has no {split} images: it needs {meaning}")
+            raise UserError(f"the data set has no {split} images: it needs {NEEDED[split]}")
 
 
 def _check_size(entry: Entry, path: Path, seen: Inspected, mask_HW: Bytes) -> None:

@@ -65,7 +65,9 @@ def measure(
         seeded, mIoU of the plain CAM masks and of the proxies, the last alone without `seeds`; only
         `images` (0) where no image has a true mask.
     """
-    rows = manifest.tagged()  # whoever has a true mask has tags
+    # Images in folds have no seeds: the classifier has not seen them.
+    seeds = None if manifest.fold_sizes else seeds
+    rows = manifest.train() if seeds is None else manifest.tagged()
     known = [i for i, row in enumerate(rows) if row.mask and proxy_path(row.id, folder).exists()]
     if seeds is None:
         totals, iou_N = count_proxies(manifest, known, folder, resume)
@@ -88,7 +90,7 @@ def count_proxies(
     manifest: Manifest, known: list[int], folder: Path, resume: Path | None
 ) -> tuple[dict[str, Counts], NDArray[np.float64]]:
     """Confusion matrix (C, C+1) of the proxies alone, and each proxy's IoU (N,)."""
-    rows, classes = manifest.tagged(), len(manifest.classes)
+    rows, classes = manifest.train(), len(manifest.classes)
     counts, iou_N = np.zeros((classes, classes + 1), dtype=np.int64), np.zeros(len(rows))
     arrays = {"proxy": counts, "iou": iou_N}
     for i in walk(world().share(known), resume, arrays, "proxy: measure"):

@@ -75,7 +75,7 @@ def test_a_good_folder(tmp_path: Path) -> None:
     make_folder(tmp_path / "mine")
     code, said = run(tmp_path / "mine", "--out", tmp_path / "out")
     assert code == 0
-    assert "15 images, 6 masks to train on, 1 masks to validate on, 8 tags only, 0 neither" in said
+    assert "15 images, 5 masks to train on, 2 masks to validate on, 8 tags only, 0 neither" in said
     assert "can be trained on" in said
     assert f"dvc exp run -S data_root={tmp_path / 'mine'}" in said
     page = (tmp_path / "out" / "index.html").read_text("utf-8")

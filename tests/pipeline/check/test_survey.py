@@ -13,8 +13,9 @@ from pipeline.base.errors import UserError
 from pipeline.check.advice import advise
 from pipeline.check.summary import generators, scaling, working_size
 from pipeline.check.survey import Survey, survey
+from pipeline.datasets.folder.divide import Choice
 from pipeline.datasets.reading.download import download
-from tests.bad_input.spoiling import Spoil, every, gone, pixels, scene_mask, turned
+from tests.bad_input.spoiling import Spoil, every, gone, lists, pixels, scene_mask, turned
 from tests.bad_input.table import REFUSED, TAKEN
 from tests.exports import EXPORTS
 from tests.settings import small_params
@@ -26,7 +27,7 @@ MAKE = {"folder": make_folder, **EXPORTS}
 
 def look(root: Path, tmp_path: Path) -> Survey:
     (tmp_path / "made").mkdir()
-    return survey(root, 0.2, 0, tmp_path / "made")
+    return survey(root, Choice(0.2, 0), tmp_path / "made")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,9 @@ def whole_mask(value: int, part: float = 1.0) -> Any:
     ("spoil", "said"),
     [
         (lambda root: None, "No training mask has"),
-        (lambda root: None, "Images to score on: only 1."),
+        (lambda root: None, "Images to score on: only 2 of 7 masks. Score every one in 5 folds"),
+        (lambda root: None, "-S download.folder.folds=5 -S 'seeds=[0,1,2,3,4]'"),
+        (lists(val=["scene 12"]), "Images to score on: only 1. The mean IoU may be off"),
         (lambda root: None, "15 images are lower or narrower than 64 pixels"),
         (gone("tags.csv"), "No image with tags only has"),
         (gone("masks/scene 14.png"), "1 image is neither masked nor tagged: scene 14."),

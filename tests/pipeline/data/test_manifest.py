@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
+from pipeline.data.folds import without
 from pipeline.data.manifest import (
     COLUMNS,
     Reading,
@@ -20,6 +21,7 @@ from pipeline.data.manifest import (
     write_manifest,
     write_reading,
 )
+from pipeline.data.plan import make_plan
 
 CLASSES = make_classes(["background", "cat, or lion", "Hündin", 'the "dog"'])
 ROWS = (
@@ -61,10 +63,41 @@ def test_tags_are_known_or_none_or_unknown(tmp_path: Path) -> None:
     lines = (tmp_path / "manifest.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == ",".join((*COLUMNS, "truth", "proxy", "fold"))
     assert lines[2] == "b,images/b.png,,weak,?,7,8,,,proxies/b.png,"
-    assert [row.id for row in manifest.tagged()] == ["a"]
+    assert [row.id for row in manifest.proxied()] == ["a"]
+    assert manifest.tagged() == []  # what is in a fold is scored
     assert [row.id for row in manifest.train()] == ["a", "b"]
+    assert manifest.truth_path(manifest.rows[2]) == tmp_path / "truth/c.png"
+    assert manifest.truth_path(manifest.rows[0]) == tmp_path / "masks/a.png"
     with pytest.raises(AssertionError, match="tags of 'b' are not known"):
         _ = manifest.rows[1].known_tags
+
+
+def test_a_seed_holds_out_one_fold(tmp_path: Path) -> None:
+    """Eight images in folds 0, 1, 2, 0, 1, ...; one more with a mask, and one with tags."""
+    folded = [replace(ROWS[0], id=f"f{n}", fold=n % 3) for n in range(8)]
+    write_manifest(tmp_path, [*folded, ROWS[0], ROWS[1]], CLASSES)
+    manifest = read_manifest(tmp_path, tmp_path)
+    assert manifest.fold_sizes == (3, 3, 2)
+    for seed in range(9):
+        held_out = manifest.held_out(seed)
+        assert {row.fold for row in held_out} == {seed % 3}
+        assert manifest.scored(seed) == held_out
+        plan = without(make_plan("dual", 0, [r.id for r in folded] + ["a"], ["b"]), held_out)
+        assert sorted([*plan.strong, *(row.id for row in held_out)]) == sorted(
+            [*(row.id for row in folded), "a"]
+        )
+        assert plan.weak == ("b",)
+    assert manifest.scored() == folded
+    assert [row.id for row in manifest.tagged()] == ["a", "b"]
+    assert [row.id for row in manifest.proxied()] == [*(row.id for row in folded), "a", "b"]
+
+
+def test_without_folds_every_seed_is_scored_on_val(tmp_path: Path) -> None:
+    write_manifest(tmp_path, ROWS, CLASSES)
+    manifest = read_manifest(tmp_path, tmp_path)
+    assert manifest.fold_sizes == ()
+    assert manifest.held_out(3) == []
+    assert manifest.scored(3) == manifest.scored() == [ROWS[2]]
 
 
 def test_no_class_has_the_name_of_unknown_tags() -> None:

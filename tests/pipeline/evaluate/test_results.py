@@ -10,7 +10,7 @@ import pytest
 from pipeline.data.manifest import make_classes
 from pipeline.data.tables import write_csv
 from pipeline.evaluate.results import PER_CLASS, per_class_rows, write_results
-from pipeline.scoring.metrics import Counts
+from pipeline.scoring.metrics import Counts, summarise
 from pipeline.settings.paths import RESULTS, result_file
 
 CLASSES = make_classes(["background", "cat", "dog, big"])
@@ -63,6 +63,30 @@ def test_confusion_is_the_sum(workspace: Path) -> None:
     assert rows[0] == ["truth", "background", "cat", "dog, big", "none"]
     total: Counts = np.array([[int(cell) for cell in row[1:]] for row in rows[1:]])
     assert np.array_equal(total, FIRST + SECOND)
+
+
+def test_folds_are_pooled_and_repetitions_averaged(workspace: Path) -> None:
+    """Seeds 0, 1 and 5, 2 of two folds: two repetitions, each summed before it is scored."""
+    third = np.array([[5, 1, 1, 0], [0, 2, 0, 0], [0, 0, 4, 0]])
+    fourth = np.array([[3, 0, 0, 0], [2, 2, 0, 0], [0, 1, 3, 0]])
+    confusions = [FIRST, SECOND, third, fourth]
+    metrics = write_results("dual", CLASSES, [0, 1, 5, 2], confusions, fold_sizes=(4, 3))
+    whole = [FIRST + SECOND, fourth + third]  # 0 and 2 hold out fold 0, 1 and 5 fold 1
+    scores = [summarise(confusion)["miou"] for confusion in (FIRST + SECOND, third + fourth)]
+    assert metrics["miou"] == round(np.mean(scores), 2)
+    assert metrics["miou_sd"] == round(np.std(scores, ddof=1), 2)
+    rows = table(result_file("seeds", "dual"))
+    assert rows[0][-3:] == ["fold", "images", "pooled"]
+    assert [(row[0], *row[-3:-1]) for row in rows[1:]] == [
+        *(("0", "0", "4"), ("1", "1", "3"), ("5", "1", "3"), ("2", "0", "4"))
+    ]
+    assert [float(row[-1]) for row in rows[1:]] == pytest.approx(
+        [scores[0], scores[0], scores[1], scores[1]], abs=1e-4
+    )
+    for row, confusion in zip(rows[1:], confusions, strict=True):
+        assert float(row[1]) == pytest.approx(summarise(confusion)["miou"], abs=1e-4)
+    pixels = [int(row[-1]) for row in table(result_file("per_class", "dual"))[1:]]
+    assert pixels == whole[0].sum(axis=1).tolist()
 
 
 def test_files_are_the_same_on_every_platform(workspace: Path) -> None:

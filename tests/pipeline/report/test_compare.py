@@ -170,7 +170,7 @@ def test_names_behind_the_papers_rows() -> None:
 
 def test_seeds_and_the_best_epoch() -> None:
     scored = [outcome("strong", 60.0, 62.0), outcome("dual", 61.0, 61.5), outcome("dsrg", 40.0)]
-    rows = by_first(seed_table(scored))
+    rows = by_first(seed_table(scored, ()))
     assert rows["dual"] == ["61.00", "61.50", "+1.00", "−0.50", "1 of 2"]
     assert "dsrg" not in rows
     none = Curve((), (), (), ())

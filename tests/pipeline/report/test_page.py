@@ -194,9 +194,31 @@ def test_one_seed_and_no_strong(params: Params, run: Path) -> None:
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     page = render(few)
     assert "With one training per variant" in page
+    assert "The interval is over the choice of val images" in page
+    assert page.count(" over val images, one training</a>") == 1  # weak − dsrg
     assert "Seed by seed" not in page
     assert "<code>dvc exp run -S 'ensembles=[weak]'</code>" in page
     assert "strong − mixed</td>" in page  # a claim that this run cannot judge
+
+
+def test_one_training_has_an_interval_over_images(params: Params, run: Path) -> None:
+    one = params.model_copy(update={"ensembles": [], "seeds": [0]})
+    for name in one.variants:
+        path = result_file("seeds", name)
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    page = " ".join(render(one).split())
+    rows = {row[0]: row for row in read_rows(Path("report/tables/table1.csv"))}
+    assert " over val images, one training" in rows["dual"][5]
+    low, high = (float(n.replace("−", "-")) for n in re.findall(r"[+−][\d.]+", rows["dual"][5]))
+    assert low < float(rows["dual"][4].replace("−", "-")) < high
+    assert f"(95 % interval {rows['dual'][5]})" in page
+    assert "one training: above" in page  # a training's own noise is not in the interval
+    assert 'href="../data/predictions/dual"' in page
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
 
 
 def test_no_validation_during_training(params: Params, run: Path) -> None:
@@ -251,7 +273,7 @@ def test_stale_results(params: Params, run: Path) -> None:
 
 
 def test_text_for_the_terminal(params: Params, run: Path) -> None:
-    lines = comparison_text(params).splitlines()
+    lines = comparison_text(params, open_manifest(params)).splitlines()
     names = ["dsrg", *params.variants, "ensemble_weak"]
     assert [line.split()[0] for line in lines[1:-1]] == names
     metrics = json.loads(result_file("metrics", "dual").read_text())
@@ -261,7 +283,7 @@ def test_text_for_the_terminal(params: Params, run: Path) -> None:
     assert len({len(line) for line in lines[:-1]}) == 1
     result_file("metrics", "dual").unlink()
     with pytest.raises(UserError, match=r"stages\.evaluate dual"):
-        comparison_text(params)
+        comparison_text(params, open_manifest(params))
 
 
 def test_classes_without_a_pixel_are_warned_of(page: str, params: Params, run: Path) -> None:

@@ -18,6 +18,7 @@ from pipeline.base.errors import UserError
 from pipeline.check.survey import Survey, survey
 from pipeline.data.images import Bytes, read_image, read_mask
 from pipeline.data.manifest import Manifest, read_manifest, read_reading, voc_palette
+from pipeline.datasets.folder.divide import Choice
 from pipeline.datasets.reading.download import download
 from tests.exports import make_labelme
 from tests.label_studio import result, task
@@ -128,7 +129,7 @@ def is_right(root: Path, wanted: Any = WANTED) -> Manifest:
 def looked_over(root: Path) -> Survey:
     made = root.parent / "made"
     made.mkdir()
-    return survey(root, 0.2, 0, made)
+    return survey(root, Choice(0.2, 0), made)
 
 
 # --- COCO JSON ----------------------------------------------------------------------------------

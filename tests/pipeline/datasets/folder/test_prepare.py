@@ -11,7 +11,6 @@ from PIL import Image
 
 from pipeline.base.errors import UserError
 from pipeline.data.manifest import SPLITS, Manifest, read_manifest
-from pipeline.datasets.folder.splits import draw_val
 from pipeline.datasets.reading.download import download
 from pipeline.settings.params import Params
 
@@ -52,10 +51,14 @@ def run(
     root: Path, folder: Path, share: float = 0.4, seed: int = 0, longest_side: int = 512
 ) -> Manifest:
     """Prepare the data set and read it back."""
-    options = SimpleNamespace(val_share=share, longest_side=longest_side)
+    options = SimpleNamespace(val_share=share, longest_side=longest_side, folds=None)
     block = SimpleNamespace(folder=options)
     params = Params.model_construct(
-        dataset="folder", data_root=str(root), seed=seed, download=block
+        dataset="folder",
+        data_root=str(root),
+        seed=seed,
+        download=block,
+        split=SimpleNamespace(strong=None),
     )
     counts = download(params, folder)
     manifest = read_manifest(folder, root)
@@ -94,7 +97,7 @@ def test_val_is_drawn_by_seed(root: Path, tmp_path: Path) -> None:
     assert stems(run(root, tmp_path / "out", seed=3), "val") == stems(
         run(root, tmp_path / "out", seed=3), "val"
     )
-    assert len(stems(run(root, tmp_path / "out", share=0.01), "val")) == 1
+    assert len(stems(run(root, tmp_path / "out", share=0.01), "val")) == 2  # one of each class
 
 
 def test_lists_are_followed(root: Path, tmp_path: Path) -> None:
@@ -241,9 +244,3 @@ def test_every_bad_mask_is_named(root: Path, tmp_path: Path) -> None:
     assert "m1.png holds the class index 3" in message
     assert "m2.png is a mask of colours" in message
     assert "m3.png cannot be read as a mask" in message
-
-
-def test_draw_val_does_not_depend_on_order() -> None:
-    names = [f"{n}" for n in range(40)]
-    assert draw_val(names, 0.25, 1) == draw_val(names[::-1], 0.25, 1)
-    assert len(draw_val(names, 0.25, 1)) == 10
