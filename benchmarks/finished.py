@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Row, make_classes, write_manifest
+from pipeline.data.pairs import MADE
 from pipeline.data.plan import make_plan
 from pipeline.data.tables import write_csv
 from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
@@ -31,9 +32,9 @@ from pipeline.settings.paths import (
     MODELS,
     PARAMS,
     PREDICTIONS,
-    PROXY,
     SEEDS,
     model_dir,
+    proxy_dir,
     result_file,
 )
 from pipeline.train.build import build_network
@@ -96,12 +97,14 @@ def linked_rows(folder: Path, count: int) -> Iterator[Row]:
 
 def write_weak_side(root: Path, count: int) -> None:
     """Write seeds, proxies (which are the true masks) and their training curves."""
-    for folder in (SEEDS, DSRG, PROXY):
+    proxies = root / proxy_dir("dsrg")
+    for folder in (SEEDS, DSRG, proxy_dir("dsrg")):
         (root / folder).mkdir(parents=True)
-    (root / PROXY / "masks").symlink_to((root / DATASET / "masks").resolve())
-    (root / PROXY / "quality.json").write_text(json.dumps({"images": 0}), "utf-8")
+    (proxies / "masks").symlink_to((root / DATASET / "masks").resolve())
+    (proxies / "quality.json").write_text(json.dumps({"images": 0}), "utf-8")
     scores = ([f"{number:012d}", f"{number % 100:.2f}"] for number in range(count))
-    write_csv(root / PROXY / "images.csv", ["id", "proxy_iou"], scores)
+    (proxies / MADE).write_text("".join(f"{number:012d}\n" for number in range(count)), "utf-8")
+    write_csv(proxies / "images.csv", ["id", "proxy_iou"], scores)
     seeds = np.lib.format.open_memmap(
         root / SEEDS / "seeds.npy", "w+", np.uint8, shape=(count, GRID, GRID)
     )

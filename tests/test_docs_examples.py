@@ -21,14 +21,14 @@ BLOCK = re.compile(r"^```python\n# (\S+\.py)\n(.*?)^```$", re.MULTILINE | re.DOT
 PYTEST = re.compile(r"^    python -m pytest (\S+)(?: -k (\S+))?$", re.MULTILINE)
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
 STAGES = [
-    *(["download"], ["seeds"], ["dsrg"], ["proxy"], ["split"], ["train", "dual", "0"]),
+    *(["download"], ["seeds"], ["dsrg"], ["proxy", "brought"], ["split"], ["train", "dual", "0"]),
     *(["evaluate", "dual"], ["evaluate_dsrg"], ["report"]),
 ]
 CHANGES = {
     "dataset": "pets",
     "data_root": "root",
     "backbone": "resnet50",
-    "proxy.generator": "brought",
+    "proxy.generators": ["brought"],
     "variants": ["dual"],
     "train.iterations": 2,
     "cam.optimiser.iterations": 2,
@@ -132,8 +132,8 @@ from tests.pipeline.datasets.pets.test_prepare import make_pets
 make_pets(Path("root/oxford-iiit-pet"))
 """
     run(copy, "-c", bring + RUN_ALL.format(stages=STAGES[:1]))
-    shutil.copytree(copy / "data/dataset/masks", copy / "root/proxies")
+    shutil.copytree(copy / "data/dataset/masks", copy / "root/brought")
     run(copy, "-c", RUN_ALL.format(stages=STAGES[1:]))
-    brought = (copy / "data/proxy/quality.json").read_text("utf-8")
+    brought = (copy / "data/proxy/brought/quality.json").read_text("utf-8")
     assert '"proxy_miou": 100.0' in brought  # true masks were brought
     assert "pets" in (copy / "report/index.html").read_text("utf-8")

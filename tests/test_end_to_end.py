@@ -26,7 +26,7 @@ def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
     metrics = json.loads((clone / "results/metrics/dual.json").read_text("utf-8"))
     assert set(metrics) == {"miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou"}
     assert 0 <= metrics["miou"] <= 100
-    assert len(list((clone / "data/proxy/masks").glob("*.png"))) == 24
+    assert len(list((clone / "data/proxy/dsrg/masks").glob("*.png"))) == 24
     assert len(list((clone / "data/predictions/dual").glob("*.png"))) == 8
     assert "dual" in (clone / "report/index.html").read_text("utf-8")
 

@@ -206,7 +206,7 @@ def test_a_folder_of_masks_alone(tmp_path: Path) -> None:
     make_photographs(tmp_path / "mine", 20, 0)
     with inside(tmp_path, {"split.strong": 5, "variants": ["strong"]}):
         printed = stages("check mine --strong 5", "download", "seeds", "dsrg", "proxy", "split")
-        quality = json.loads(Path("data/proxy/quality.json").read_text())
+        quality = json.loads(Path("data/proxy/dsrg/quality.json").read_text())
     assert "-S split.strong=5" in printed["check mine --strong 5"]
     manifest = manifest_of(tmp_path)
     training = len(manifest.train())

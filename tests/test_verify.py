@@ -16,7 +16,7 @@ from tests.settings import ROOT
 
 pytestmark = pytest.mark.slow
 VERIFY = (sys.executable, "-m", "stages.verify")
-MASK, SCORES = Path("data/proxy/masks/00001.png"), Path("results/seeds/dual.csv")
+MASK, SCORES = Path("data/proxy/dsrg/masks/00001.png"), Path("results/seeds/dual.csv")
 
 
 @pytest.fixture(scope="module")

@@ -116,13 +116,9 @@ class Manifest:
         """Rows anything may be trained on: strong and weak."""
         return self.of("strong", "weak")
 
-    def proxied(self) -> list[Row]:
-        """Training rows whose tags are known: all that get a proxy."""
-        return [row for row in self.train() if row.tags is not None]
-
     def tagged(self) -> list[Row]:
-        """Those that are in no fold: all that the classifier and DSRG may see."""
-        return [row for row in self.proxied() if row.fold is None]
+        """Those with known tags that are in no fold: all that the classifier and DSRG may see."""
+        return [row for row in self.train() if row.tags is not None and row.fold is None]
 
     @property
     def fold_sizes(self) -> tuple[int, ...]:

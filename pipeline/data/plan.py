@@ -50,6 +50,7 @@ class Plan:
         proxies: SHA-256 of the proxies it is trained on (`pairs.proxies_hash`); None: of none.
         generator: who made them.
         start: SHA-256 of the classifier it starts from; None: it starts from other weights.
+        epoch_images: weak images of an epoch, the same for every variant (§3.3).
     """
 
     variant: str
@@ -62,6 +63,7 @@ class Plan:
     proxies: str | None = None
     generator: str = "dsrg"
     start: str | None = None
+    epoch_images: int = 0
 
 
 def make_plan(
@@ -96,6 +98,7 @@ def make_plan(
         found.natural,
         plan_extras(found.extras, extras) if found.extras else PlannedExtras(),
         generator=found.generator or generator,
+        epoch_images=len(weak),
     )
 
 
@@ -141,6 +144,7 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
             "proxies": plan.proxies,
             "generator": plan.generator,
             "start": plan.start,
+            "epoch_images": plan.epoch_images,
         }
         text = json.dumps(values, indent=2) + "\n"
         _plan_path(folder, plan.variant).write_text(text, "utf-8", newline="\n")
@@ -184,6 +188,7 @@ def read_plans(folder: Path, variants: Sequence[str]) -> dict[str, Plan]:
                 values["proxies"],
                 values["generator"],
                 values["start"],
+                values["epoch_images"],
             )
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged: run `python -m stages.split`") from error

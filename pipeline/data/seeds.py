@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipeline.base.errors import UserError, need
 from pipeline.data.manifest import Manifest
 
+CLASSIFIER = "classifier.safetensors"  # beside the seeds
 UNSEEDED = 255  # a grid point without a seed
 
 

@@ -6,11 +6,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.base.errors import UserError, need
+from pipeline.data.seeds import CLASSIFIER
 from pipeline.networks.weights import misfit, read_tensors
 from pipeline.settings.params import Params
 from pipeline.settings.paths import SEEDS, resolve_user_path
-
-CLASSIFIER = "classifier.safetensors"
 
 
 def start_weights(params: Params) -> str:

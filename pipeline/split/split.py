@@ -10,8 +10,8 @@ from pipeline.base.errors import UserError, need
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import made_by, proxies_hash
 from pipeline.data.plan import Plan, list_hash, make_plan, write_plans
+from pipeline.data.seeds import CLASSIFIER
 from pipeline.devices.device import rng
-from pipeline.networks.stored import CLASSIFIER
 from pipeline.settings.params import Params
 from pipeline.settings.paths import SEEDS
 from pipeline.settings.variants import find_variant
@@ -38,9 +38,9 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
     for warning in absence_warnings(absent_classes(manifest, strong)):
         log.warning("%s", warning)
     by_generator = {name: lists_of(name, strong, weak) for name in params.proxy.generators}
-    start = start_digest(params)
     plans = [plan_of(variant, params, (strong, weak), by_generator) for variant in params.variants]
-    plans = [replace(plan, proxies=proxies_hash(plan), start=start) for plan in plans]
+    same = {"start": start_digest(params), "epoch_images": len(weak)}
+    plans = [replace(plan, proxies=proxies_hash(plan), **same) for plan in plans]
     write_plans(folder, plans)
     return {
         name: f"{len(ids)} images, sha256 {list_hash(ids)[:12]}"

@@ -137,19 +137,19 @@ def looks_of(params: Params, steps: int) -> frozenset[int]:
 
 def refresh_step(params: Params, plan: Plan) -> int | None:
     """The step after which a variant makes its proxies itself; None: never."""
-    steps, _ = total_steps(params, len(plan.weak))
+    steps, _ = total_steps(params, plan.epoch_images)
     share = plan.extras.refresh_at
     return None if share is None else round(steps * share)
 
 
 def course_of(params: Params, plan: Plan, seed: int) -> Course:
     """How long the training of a variant is; `train.iterations` leaves no epochs to count."""
-    steps, _ = total_steps(params, len(plan.weak))
+    steps, _ = total_steps(params, plan.epoch_images)
     return Course(
         f"train: {plan.variant} seed {seed}",
         steps=steps,
         images=params.train.batch_size,
-        epoch=None if params.train.iterations else epoch_steps(params, len(plan.weak)),
+        epoch=None if params.train.iterations else epoch_steps(params, plan.epoch_images),
         tensorboard=params.machine.tensorboard,
     )
 
@@ -157,7 +157,7 @@ def course_of(params: Params, plan: Plan, seed: int) -> Course:
 def learner_of(network: DualBranchNet, params: Params, plan: Plan, course: Course) -> Learner:
     """A prepared network with its optimiser, its rates, its log and, where planned, its average."""
     optimiser = paper_adam(network, params.train)
-    _, decay_step = total_steps(params, len(plan.weak))
+    _, decay_step = total_steps(params, plan.epoch_images)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [decay_step], gamma=0.1)
     terms = ["loss", "consistency", "sure"] if plan.extras.consistency_weight else ["loss"]
     log = Log(course.what, terms, every=max(1, course.steps // ROWS))
@@ -187,7 +187,7 @@ def batches_after(
         own_proxies: those the network made itself, which count from the refresh on.
     """
     train, refresh_after = params.train, refresh_step(params, plan)
-    last, _ = total_steps(params, len(plan.weak))
+    last, _ = total_steps(params, plan.epoch_images)
     # Up to the refresh only: later batches are of other masks, and workers read ahead.
     if refresh_after is not None and done < refresh_after:
         last = refresh_after

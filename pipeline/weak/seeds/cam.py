@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
 
-from pipeline.data.seeds import UNSEEDED
+from pipeline.data.seeds import CLASSIFIER, UNSEEDED
 from pipeline.networks.backbone import Backbone, build_backbone, he_init
 from pipeline.networks.layers import Dropout
-from pipeline.networks.stored import CLASSIFIER, load_network
+from pipeline.networks.stored import load_network
 from pipeline.settings.params import Params
 
 Floats = NDArray[np.float32]

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import View, normalise, stack_images
 from pipeline.data.manifest import Manifest
-from pipeline.data.seeds import UNSEEDED
+from pipeline.data.seeds import CLASSIFIER, UNSEEDED
 from pipeline.devices.device import pick_device, seed_everything
 from pipeline.devices.distributed import total_array, world
 from pipeline.engine.forward import prepare, share_of
@@ -22,7 +22,7 @@ from pipeline.engine.log import Log, Rows, mean_of_last, write_history
 from pipeline.engine.loop import Task, fit
 from pipeline.engine.optim import caffe_optimiser, caffe_schedule
 from pipeline.networks.backbone import build_backbone
-from pipeline.networks.stored import CLASSIFIER, start_files, store_network
+from pipeline.networks.stored import start_files, store_network
 from pipeline.runs.checkpoint import Checkpoints
 from pipeline.runs.monitor import counted_in_steps
 from pipeline.runs.resume import resumable_folder, walk

@@ -63,7 +63,6 @@ def test_tags_are_known_or_none_or_unknown(tmp_path: Path) -> None:
     lines = (tmp_path / "manifest.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == ",".join((*COLUMNS, "truth", "proxy", "fold"))
     assert lines[2] == "b,images/b.png,,weak,?,7,8,,,proxies/b.png,"
-    assert [row.id for row in manifest.proxied()] == ["a"]
     assert manifest.tagged() == []  # what is in a fold is scored
     assert [row.id for row in manifest.train()] == ["a", "b"]
     assert manifest.truth_path(manifest.rows[2]) == tmp_path / "truth/c.png"
@@ -89,7 +88,6 @@ def test_a_seed_holds_out_one_fold(tmp_path: Path) -> None:
         assert plan.weak == ("b",)
     assert manifest.scored() == folded
     assert [row.id for row in manifest.tagged()] == ["a", "b"]
-    assert [row.id for row in manifest.proxied()] == [*(row.id for row in folded), "a", "b"]
 
 
 def test_without_folds_every_seed_is_scored_on_val(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_masks_are_the_class_indices(params: Params, run: Path, tmp_path: Path) 
     assert not (tmp_path / "viewer").exists()
     for chosen, name, path_of in (
         (val, "dual", lambda i: PREDICTIONS / "dual" / f"{i}.png"),
-        (weak, "proxy", proxy_path),
+        (weak, "proxy", lambda i: proxy_path(i, proxy_dir("dsrg"))),
     ):
         texts = layer_of(chosen, name)["data"]
         assert len(texts) == len(chosen["ids"])

@@ -10,7 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import MADE
 from pipeline.data.plan import read_plan
-from pipeline.networks.stored import CLASSIFIER
+from pipeline.data.seeds import CLASSIFIER
 from pipeline.settings.paths import SEEDS, proxy_dir
 from pipeline.split.split import check_lists, draw_lists, write_split
 from tests.settings import small_params
