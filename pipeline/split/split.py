@@ -39,8 +39,11 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
         log.warning("%s", warning)
     by_generator = {name: lists_of(name, strong, weak) for name in params.proxy.generators}
     plans = [plan_of(variant, params, (strong, weak), by_generator) for variant in params.variants]
-    same = {"start": start_digest(params), "epoch_images": len(weak)}
-    plans = [replace(plan, proxies=proxies_hash(plan), **same) for plan in plans]
+    start, images = start_digest(params), len(weak)
+    plans = [
+        replace(plan, proxies=proxies_hash(plan), start=start, epoch_images=images)
+        for plan in plans
+    ]
     write_plans(folder, plans)
     return {
         name: f"{len(ids)} images, sha256 {list_hash(ids)[:12]}"
