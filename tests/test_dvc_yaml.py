@@ -164,5 +164,5 @@ def test_metrics_and_plots_stand_at_the_top_level() -> None:
 
 def test_train_keeps_only_cached_outputs() -> None:
     """One `cache: false` output would turn DVC's run cache off for the stage (docs of DVC)."""
-    for stage in ("seeds", "dsrg", "proxy", "train"):
+    for stage in ("seeds", "dsrg", "teacher", "proxy", "train"):
         assert all(isinstance(out, str) for out in dvc_yaml()["stages"][stage]["outs"])

@@ -166,9 +166,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def test_dvc_runs_every_stage_for_every_variant_and_seed(done: Run) -> None:
     variants, seeds = done.values["variants"], done.values["seeds"]
-    assert done.commands[0] == ["stages.download"]
+    assert done.commands[:2] == [["stages.needs"], ["stages.download"]]
     assert done.commands[-1] == ["stages.report"]
-    wanted = [f"stages.{name}" for name in ("download", "seeds", "dsrg", "proxy", "split")]
+    wanted = [f"stages.{name}" for name in ("download", "seeds", "dsrg", "proxy dsrg", "split")]
     wanted += [f"stages.train {variant} {seed}" for variant in variants for seed in seeds]
     wanted += [f"stages.evaluate {variant}" for variant in variants] + ["stages.report"]
     assert set(wanted) <= set(done.printed)

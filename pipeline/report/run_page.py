@@ -15,10 +15,10 @@ from pipeline.base.record import read_record
 from pipeline.report.scored_networks import scored_names, stage_of
 from pipeline.report.tables import plain
 from pipeline.report.template import render
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
 from pipeline.settings.paths import record_file
 
-EARLY_STAGES = ("download", "seeds", "dsrg", "proxy", "split")
 SHARED = ("commit", "device", "machine", "python")  # most often the same in every stage
 
 
@@ -48,8 +48,11 @@ def write_run_page(params: Params, folder: Path) -> None:
 
 def read_records(params: Params) -> list[Record]:
     """The record of every stage of this run, in the order the stages run."""
+    weak = [stage for stage, users in needed_by(params).items() if users]
+    proxies = (f"proxy {generator}" for generator in params.proxy.generators)
     trained = (f"train {name} {seed}" for name in params.variants for seed in params.seeds)
-    stages = (*EARLY_STAGES, *trained, *map(stage_of, scored_names(params)))
+    scored = map(stage_of, scored_names(params))
+    stages = ("download", *weak, *proxies, "split", *trained, *scored)
     return [Record(stage, read_record(record_file(stage))) for stage in stages]
 
 

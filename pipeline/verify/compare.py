@@ -126,7 +126,7 @@ def network_of(path: str) -> str | None:
 
     >>> network_of("data/predictions/dual/a/1.png"), network_of("results/seeds/dsrg.csv")
     ('dual', 'dsrg')
-    >>> network_of("data/proxy/masks/1.png")
+    >>> network_of("data/proxy/dsrg/masks/1.png")
     """
     for folder in (PREDICTIONS, RESULTS):
         if Path(path).is_relative_to(folder):

@@ -18,11 +18,11 @@ from tests.models import write_small
 from tests.settings import ROOT
 
 ARGUMENTS = {
-    **{"seeds": [], "dsrg": [], "proxy": [], "train": ["dual", "0"], "evaluate": ["dual"]},
+    **{"seeds": [], "dsrg": [], "proxy": ["dsrg"], "teacher": [], "train": ["dual", "0"], "evaluate": ["dual"]},
     **{"evaluate_dsrg": [], "ensemble": ["weak"]},
 }
 NEED_NONE = {
-    **{"download": [], "split": [], "package": ["dual"], "report": [], "check": ["."]},
+    **{"needs": [], "download": [], "split": [], "package": ["dual"], "report": [], "check": ["."]},
     **{"verify": [], "export": ["model.safetensors", "--out", "o"]},
 }
 FAR = "cuda:99"  # no machine has so many
@@ -99,7 +99,7 @@ def test_several_processes_on_one_gpu_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("pipeline.devices.launch.elastic_launch", lambda *_: pytest.fail("started"))
     params = Path("params.yaml")
     params.write_text(params.read_text("utf-8").replace("processes: 1 ", "processes: 2 "), "utf-8")
-    done = call("proxy", "--device", "cuda:1")
+    done = call("proxy", "dsrg", "--device", "cuda:1")
     assert done.exit_code == 1
     assert "cuda:1 is one GPU, and there are 2 processes" in done.stderr
 

@@ -17,15 +17,15 @@ ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 CHANGES = {"variants": ["strong", "dual"], "ensembles": ["dual"], "seeds": [0, 1]}
 CHANGES |= {"evaluate.batch_size": 1, "cam.optimiser.batch_size": 2}
 CHAIN = [
-    *(["download"], ["seeds"], ["dsrg"], ["proxy"], ["split"]),
+    *(["download"], ["seeds"], ["dsrg"], ["proxy", "dsrg"], ["split"]),
     *(["train", variant, seed] for variant in ("strong", "dual") for seed in "01"),
     *(["evaluate", "dual"], ["evaluate_dsrg"], ["ensemble", "dual"]),
 ]
 # What of a stage to slow down, what it leaves, and how it is stopped.
 CASES = [
     (["seeds"], "weak.seeds.seeds", "place_seeds", ["data/seeds"], signal.SIGKILL),
-    (["proxy"], "weak.proxy.proxy", "write_mask", ["data/proxy"], signal.SIGTERM),
-    (["proxy"], "weak.proxy.quality", "image_iou", ["data/proxy"], signal.SIGKILL),
+    (["proxy", "dsrg"], "weak.proxy.proxy", "write_mask", ["data/proxy/dsrg"], signal.SIGTERM),
+    (["proxy", "dsrg"], "weak.proxy.quality", "image_iou", ["data/proxy/dsrg"], signal.SIGKILL),
     (
         ["evaluate", "dual"],
         "scoring.score",
@@ -123,20 +123,20 @@ def test_a_stage_that_was_stopped_goes_on(
 
 def test_two_runs_of_one_stage_do_not_mix(copy: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", late("weak.proxy.proxy", "write_mask", "proxy", 5.0)],
+        [sys.executable, "-c", late("weak.proxy.proxy", "write_mask", "proxy", 5.0), "dsrg"],
         cwd=copy, env=ENV, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    while not (copy / "data/.proxy.part").exists():
+    while not (copy / "data/proxy/.dsrg.part").exists():
         assert process.poll() is None
         time.sleep(0.02)
     command = [sys.executable, "-c", "import pipeline.base.atomic as a, runpy; a.PATIENCE = 0.5; "
-               "runpy.run_module('stages.proxy', run_name='__main__')"]  # fmt: skip
+               "runpy.run_module('stages.proxy', run_name='__main__')", "dsrg"]  # fmt: skip
     second = subprocess.run(command, cwd=copy, env=ENV, text=True, capture_output=True, check=False)
     process.kill()
     process.wait()
     assert second.returncode == 1
-    assert "error: another process is using data/proxy" in second.stderr
-    run("stages.proxy", cwd=copy)
+    assert "error: another process is using data/proxy/dsrg" in second.stderr
+    run("stages.proxy", "dsrg", cwd=copy)
 
 
 def test_debug_shows_the_traceback(copy: Path) -> None:

@@ -65,8 +65,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("one")
     write_params(folder / "params.yaml")
     write_params(folder / "two.yaml", **{"machine.processes": 2})
-    for name in ("download", "seeds", "dsrg", "proxy", "split"):
-        stage(name, folder)
+    for name in ("download", "seeds", "dsrg", "proxy dsrg", "split"):
+        stage(name.split()[0], folder, *name.split()[1:])
     for variant in ("dual", EXTRAS):
         stage("train", folder, variant, "0")
     stage("evaluate", folder, "dual")
@@ -113,9 +113,9 @@ def test_two_processes_learn_as_one(
 
 
 def test_proxies_and_their_quality_are_the_same_bytes(one: Path, two: Path) -> None:
-    stage("proxy", two)
+    stage("proxy", two, "dsrg")
     files = sorted(path.relative_to(one) for path in (one / "data/proxy").rglob("*.*"))
-    assert len(files) == 2 * 16 + 3
+    assert len(files) == 2 * 16 + 4
     assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)
 
 
@@ -126,9 +126,9 @@ def test_proxies_are_measured_when_all_are_written(one: Path, two: Path) -> None
     """A process that is done with its own must not look for those of another too soon."""
     (two / "slow.py").write_text(SLOW, "utf-8")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = run(*launcher, "slow.py", cwd=two)
+    done = run(*launcher, "slow.py", "dsrg", cwd=two)
     assert done.returncode == 0, done.stderr
-    file = "data/proxy/quality.json"
+    file = "data/proxy/dsrg/quality.json"
     assert (two / file).read_bytes() == (one / file).read_bytes()
 
 

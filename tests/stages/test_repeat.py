@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from tests.settings import ROOT, SMALL, put, raw_values
 
 VARIANT = "dual+ema+confidence+refresh+consistency"
-STAGES = (["seeds"], ["dsrg"], ["proxy"], ["split"], ["train", VARIANT, "0"])
+STAGES = (["seeds"], ["dsrg"], ["proxy", "dsrg"], ["split"], ["train", VARIANT, "0"])
 CHANGES = {
     "variants": [VARIANT],
     "train.iterations": 8,
@@ -53,6 +53,6 @@ def test_two_runs_leave_the_same_bytes(tmp_path: Path) -> None:
         stage(second, *arguments, hashes="2")
     one, two = contents(first), contents(second)
     assert f"data/models/{VARIANT}/0/network.safetensors" in one
-    assert any(name.startswith("data/proxy/masks/") for name in one)
+    assert any(name.startswith("data/proxy/dsrg/masks/") for name in one)
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] != two[name]] == []

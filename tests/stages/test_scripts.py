@@ -9,10 +9,11 @@ import pytest
 from tests.settings import ROOT
 
 STAGES = [
-    *("download", "seeds", "dsrg", "proxy", "split", "train"),
+    *("needs", "download", "seeds", "dsrg", "teacher", "proxy", "split", "train"),
     *("evaluate", "evaluate_dsrg", "ensemble", "package", "report"),
 ]
 ARGUMENTS = {
+    "proxy": ["dsrg"],
     "train": ["dual", "0"],
     "evaluate": ["dual"],
     "ensemble": ["weak"],

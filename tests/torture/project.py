@@ -33,7 +33,7 @@ STAGES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("download",), ("data/dataset",)),
     (("seeds",), ("data/seeds",)),
     (("dsrg",), ("data/dsrg",)),
-    (("proxy",), ("data/proxy",)),
+    (("proxy", "dsrg"), ("data/proxy/dsrg",)),
     (("split",), ("data/split",)),
     (("train", "strong", "0"), ("data/models/strong/0",)),
     (("train", "dual", "0"), ("data/models/dual/0",)),

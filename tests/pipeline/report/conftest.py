@@ -89,7 +89,7 @@ def hostile_page(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Pa
             [f"{HOSTILE[int(i) % len(HOSTILE)]}{int(i) // len(HOSTILE) or ''}" for i in IDS],
         )
         write_run(chosen, open_manifest(chosen))
-        for place, stage in enumerate(("download", "seeds", "dsrg", "proxy", "split")):
+        for place, stage in enumerate(("download", "seeds", "dsrg", "proxy dsrg", "split")):
             commit, device = HOSTILE[place], HOSTILE[place - 1]
             note(stage, commit=commit, device=device, machine=device)
         for name in chosen.variants:
@@ -146,7 +146,7 @@ def write_run(params: Params, manifest: Manifest) -> None:
         rows = [[f"{step / 10:g}", f"{70 - abs(step - 3):.4f}", "1.5000"] for step in range(11)]
         header = ["lambda", "miou", "miou_sd"]
         write_csv(result_file("lambda", f"ensemble_{name}"), header, rows)
-    for stage in ("download", "seeds", "dsrg", "proxy", "split", "evaluate_dsrg"):
+    for stage in ("download", "seeds", "dsrg", "proxy dsrg", "split", "evaluate_dsrg"):
         note(stage, commit="c0ffee", device="CPU")
     for name in params.variants:
         for seed in params.seeds:  # trained on a GPU, scored elsewhere and later
