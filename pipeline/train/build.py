@@ -9,7 +9,7 @@ from pipeline.train.network import DualBranchNet
 def build_network(params: Params, plan: Plan, classes: int, weights: str) -> DualBranchNet:
     """The network of a plan; with one branch all three convolutions are its neck."""
     return DualBranchNet(
-        build_backbone(params.backbone, weights),
+        build_backbone(params.backbone, weights, block=params.backbone_block),
         classes,
         branches=len(plan.streams),
         neck_n=plan.neck_n,
