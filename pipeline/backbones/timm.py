@@ -254,4 +254,4 @@ def _create(timm: Timm, asked: Mapping[str, Any], **more: Any) -> Any:
 
 def _first_line(error: Exception) -> str:
     """What an exception says, on one line."""
-    return str(error).partition("\n")[0] or type(error).__name__
+    return str(error).partition("\n")[0] or f"{type(error).__name__} inside it"

@@ -104,7 +104,7 @@ def _fill(backbone: Backbone, name: str, weights: str, block: Timm | None) -> No
     """Copy tensors into `backbone.body`, every one of them, checked."""
     body = backbone.body
     if block is not None and weights == "imagenet":
-        body.load_state_dict(BACKBONES.load(name).imagenet(block))
+        body.load_state_dict(BACKBONES.load(name).imagenet(block, body))
         return
     path = _find(name, weights)
     state = read_tensors(path, "give backbone_weights another file, imagenet, classifier or none")

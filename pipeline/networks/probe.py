@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PASSED_BY = re.compile(r"Norm|GRN|Drop|LayerScale")
+PASSED_BY = re.compile(r"Norm|GRN|Drop|LayerScale|ReLU")
 # Gates and mixers of the whole image; passed by where they keep the shape.
-MIXERS = re.compile(r"Att|SE[A-Z]|Squeeze|Gather|Eca|Cbam|Msa|Gating")
+MIXERS = re.compile(r"Att|SE[A-Z]|Squeeze|Gather|Eca|Cbam|Msa|Gating|Context")
 TOLERANCE = 0.25  # of the stride; branches of one network may lie apart by half of it
 MOST_BEFORE = 10  # tokens before those of the grid, plus one: a class's and registers
 POINTS = ((2, 2), (3, 3))  # of the grid, away from the borders
@@ -171,7 +171,8 @@ def _stand_in(module: nn.Module) -> Callable[..., Tensor] | None:
     if isinstance(module, nn.MaxPool2d):
         return _mean_pool(module)
     activation = ".activations" in home or home == "torch.nn.modules.activation"
-    if PASSED_BY.search(name) or (activation and not isinstance(module, nn.MultiheadAttention)):
+    plain = not any(isinstance(part, nn.Conv2d) for part in module.modules())
+    if plain and (PASSED_BY.search(name) or (activation and "Attention" not in name)):
         return lambda values, *rest, **named: values
     return _passed_by(module.forward) if MIXERS.search(name) else None
 

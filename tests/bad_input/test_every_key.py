@@ -29,6 +29,8 @@ ENDS: dict[str, tuple[Any, ...]] = {
     "proxy.scales": ([], [0.0]),
     "dataset": ("", "imagenet"),
     "backbone": ("", "resnet50"),
+    "timm.model": ("", "resnet 50", "hf-hub:timm/resnet50", "a/b"),
+    "timm.output_stride": (7, 33),
     "proxy.generator": ("", "sam"),
     "data_root": ("", "a\0b"),
     "backbone_weights": ("", "a\0b"),
