@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.base.errors import UserError
-from pipeline.batches.augment import MEAN, STD
 from pipeline.networks.grid import Geometry
 from pipeline.networks.probe import find_corner, find_middle
 from pipeline.settings.params import TIMM_INSTALL, Timm
@@ -56,13 +55,15 @@ class Body(nn.Module):
         self.extra = extra
         self.channels_last = getattr(net, "output_fmt", "NCHW") == "NHWC"
         self.grids = (0, 0), (0, 0)
+        from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+        given = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD  # as pipeline.batches has them
         own = tuple(net.pretrained_cfg["mean"]), tuple(net.pretrained_cfg["std"])
-        self.renormalised = own != (MEAN, STD)
+        self.renormalised = own != given
         if self.renormalised:
-            mean, std = (torch.tensor(values).view(3, 1, 1) for values in own)
-            shift = (torch.tensor(MEAN).view(3, 1, 1) - mean) / std
-            self.register_buffer("factor", torch.tensor(STD).view(3, 1, 1) / std, persistent=False)
-            self.register_buffer("shift", shift, persistent=False)
+            own_mean, own_std, mean, std = (torch.tensor(v).view(3, 1, 1) for v in (*own, *given))
+            self.register_buffer("factor", std / own_std, persistent=False)
+            self.register_buffer("shift", (mean - own_mean) / own_std, persistent=False)
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         """Map images that are normalised with ImageNet's mean and deviation."""
