@@ -11,6 +11,7 @@ Shape legend: B batch, K channels, H W image, h w grid.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 PASSED_BY = re.compile(r"Norm|GRN|Drop|LayerScale|ReLU")
 # Gates and mixers of the whole image; passed by where they keep the shape.
-MIXERS = re.compile(r"Att|SE[A-Z]|Squeeze|Gather|Eca|Cbam|Msa|Gating|Context")
+MIXERS = re.compile(r"Att|SE[A-Z]|Squeeze|Gather|Eca|Cbam|Msa|Gating|Context|Ese|MLA")
 TOLERANCE = 0.25  # of the stride; branches of one network may lie apart by half of it
 MOST_BEFORE = 10  # tokens before those of the grid, plus one: a class's and registers
 POINTS = ((2, 2), (3, 3))  # of the grid, away from the borders
@@ -53,6 +54,8 @@ def find_corner(body: nn.Module, stride: int) -> bool:
             for y, x in POINTS
             for at, place in zip((y, x), _place(features_1Khw, image_13HW, y, x), strict=True)
         ]
+    if not all(map(isfinite, places)):
+        raise ValueError("gradients do not tell where its grid points lie")
     for corner, middle in ((True, 0.0), (False, (stride - 1) / (2 * stride))):
         if all(abs(place - middle) <= TOLERANCE for place in places):
             return corner
