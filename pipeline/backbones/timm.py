@@ -23,7 +23,7 @@ from pipeline.settings.params import TIMM_INSTALL, Timm
 # stride, then images of any size.
 WAYS: tuple[dict[str, Any], ...] = (
     {"output_stride": None},
-    {"dynamic_img_size": True, "dynamic_img_pad": True},
+    {"dynamic_img_size": True},  # sides are padded here: timm's own padding does not export
     {"strict_img_size": False},
     {},
 )

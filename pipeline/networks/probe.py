@@ -23,6 +23,7 @@ PASSED_BY = re.compile(r"Norm|GRN|Drop|LayerScale|ReLU")
 MIXERS = re.compile(r"Att|SE[A-Z]|Squeeze|Gather|Eca|Cbam|Msa|Gating|Context|Ese|MLA")
 TOLERANCE = 0.25  # of the stride; branches of one network may lie apart by half of it
 MOST_BEFORE = 10  # tokens before those of the grid, plus one: a class's and registers
+SMALL = 1e-3  # of the image's values: products of features would grow without end
 POINTS = ((2, 2), (3, 3))  # of the grid, away from the borders
 
 
@@ -47,7 +48,7 @@ def find_corner(body: nn.Module, stride: int) -> bool:
             wanted = tuple(-(-side // stride) for side in odd)
             if shape != wanted:
                 raise ValueError(f"its grid for {odd[1]}x{odd[0]} px is {shape[1]}x{shape[0]}")
-        image_13HW = torch.ones(1, 3, height, width, requires_grad=True)
+        image_13HW = torch.full((1, 3, height, width), SMALL, requires_grad=True)
         features_1Khw = body(image_13HW)
         places = [
             (place - stride * at) / stride
