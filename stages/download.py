@@ -3,6 +3,7 @@
 import typer
 
 from pipeline.settings.paths import DATASET, PARAMS, record_file
+from pipeline.settings.registry import BACKBONES
 from stages.command import ParamsFile, read_params, stage
 
 
@@ -10,6 +11,9 @@ from stages.command import ParamsFile, read_params, stage
 def main(params_file: ParamsFile = PARAMS) -> None:
     """Render, download or read the data set; write one manifest for all kinds."""
     params = read_params(params_file)
+    if params.backbone_block is not None:
+        # A network that cannot serve is refused now, not after hours of downloads.
+        BACKBONES.load(params.backbone).check(params.backbone_block, params.backbone_weights)
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest

@@ -8,6 +8,7 @@ from pipeline.batches.augment import MEAN, STD
 from pipeline.data.manifest import voc_palette
 from pipeline.model.model_file import ClassEntry, ModelInfo, inference_tensors, write_model
 from pipeline.networks.backbone import build_backbone
+from pipeline.settings.params import Timm
 from pipeline.train.network import DualBranchNet
 
 NAMES = ("background", "cat", "dog", "<b>bird</b>", "sea_horse")
@@ -37,13 +38,16 @@ def small_info(backbone: str = "vgg16_narrow", **changes: object) -> ModelInfo:
     return ModelInfo.model_validate(values)
 
 
-def small_network(backbone: str = "vgg16_narrow", branches: int = 1) -> DualBranchNet:
+def small_network(
+    backbone: str = "vgg16_narrow", branches: int = 1, block: Timm | None = None
+) -> DualBranchNet:
     """A network whose probabilities are far from even; ResNet's would overflow without norms.
 
     Lite0 has its installed weights: random ones add up rounding through its many thin layers.
     """
     torch.manual_seed(0)
-    body = build_backbone(backbone, "imagenet" if backbone.startswith("efficientnet") else "none")
+    weights = "imagenet" if backbone.startswith("efficientnet") else "none"
+    body = build_backbone(backbone, weights, block=block)
     network = DualBranchNet(body, len(NAMES), branches=branches, neck_n=1, width=8, dilation=2)
     for name, value in network.state_dict().items():
         if name.endswith("bn3.weight"):

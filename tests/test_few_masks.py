@@ -205,9 +205,10 @@ def test_the_held_out_masks_change_nothing_in_a_training(
 def test_a_folder_of_masks_alone(tmp_path: Path) -> None:
     make_photographs(tmp_path / "mine", 20, 0)
     with inside(tmp_path, {"split.strong": 5, "variants": ["strong"]}):
-        printed = stages("check mine --strong 5", "download", "seeds", "dsrg", "proxy dsrg", "split")
+        looked = "check mine --strong 5"
+        printed = stages(looked, "download", "seeds", "dsrg", "proxy dsrg", "split")
         quality = json.loads(Path("data/proxy/dsrg/quality.json").read_text())
-    assert "-S split.strong=5" in printed["check mine --strong 5"]
+    assert "-S split.strong=5" in printed[looked]
     manifest = manifest_of(tmp_path)
     training = len(manifest.train())
     assert len(manifest.of("strong")) == training

@@ -81,8 +81,10 @@ def escape(text: str) -> str:
 def _what(info: ModelInfo) -> str:
     variant = find_variant(info.variant)
     title = f": {variant.title}" if variant else ""
+    own = info.timm
+    backbone = f"timm's {own.model} at stride {own.output_stride}" if own else info.backbone
     return (
-        f"A network for semantic segmentation: {info.backbone} with three convolutions of "
+        f"A network for semantic segmentation: {backbone} with three convolutions of "
         f"{info.width} channels and a classifier (Luo and Yang, ECCV 2020). It is the variant "
         f"`{info.variant}`{title}. Of a dual-branch network the file has the backbone, the neck "
         "and the strong branch; the weak branch is only for training."

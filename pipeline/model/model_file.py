@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -19,9 +19,9 @@ from pipeline.base.atomic import whole_file
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import MEAN, STD
 from pipeline.data.manifest import ClassList, make_classes
-from pipeline.networks.backbone import Backbone
+from pipeline.networks.backbone import Backbone, build_body
 from pipeline.networks.weights import misfit
-from pipeline.settings.params import Block, Count, Positive
+from pipeline.settings.params import Block, Count, Positive, Timm
 from pipeline.settings.registry import BACKBONES
 from pipeline.train.network import DualBranchNet
 
@@ -69,6 +69,7 @@ class ModelInfo(Block):
 
     Attributes:
         variant: name of the variant (pipeline.settings.variants).
+        timm: which network of timm; None where the backbone is another.
         classes: background first.
         mean, std: of RGB in 0..1, which the network's input is normalised with.
         data_set: what it was trained on, with `strong` masks and `weak` images without.
@@ -82,6 +83,7 @@ class ModelInfo(Block):
     format: Literal[1]
     variant: str
     backbone: Annotated[str, AfterValidator(BACKBONES.check)]
+    timm: Timm | None = Field(default=None, exclude_if=lambda timm: timm is None)
     neck_n: Annotated[int, Field(ge=0, le=3)]
     width: Annotated[int, Field(gt=0, le=8192)]
     dilation: Annotated[int, Field(gt=0, le=1024)]
@@ -100,6 +102,12 @@ class ModelInfo(Block):
     )
     longest_side: Positive | None = Field(default=None, exclude_if=lambda side: side is None)
     commit: str | None = Field(default=None, exclude=True)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "ModelInfo":
+        if (self.backbone == "timm") != (self.timm is not None):
+            raise ValueError("backbone timm and the key timm go together")
+        return self
 
     @property
     def class_list(self) -> ClassList:
@@ -183,7 +191,7 @@ def empty_network(info: ModelInfo) -> DualBranchNet:
     """
     with torch.random.fork_rng(devices=[]):
         return DualBranchNet(
-            Backbone(*BACKBONES.load(info.backbone).build()),
+            Backbone(*build_body(info.backbone, info.timm)),
             len(info.classes),
             branches=1,
             neck_n=info.neck_n,

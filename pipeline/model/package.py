@@ -60,6 +60,7 @@ def package(
         format=1,
         variant=plan.variant,
         backbone=params.backbone,
+        timm=params.backbone_block,
         neck_n=plan.neck_n,
         width=params.train.neck_width,
         dilation=params.train.neck_dilation,
@@ -88,6 +89,8 @@ def write_package(info: ModelInfo, state: dict[str, Any], folder: Path) -> None:
 def own_params(params: Params, plan: Plan) -> dict[str, Any]:
     """The params a network was trained with; of this machine's paths only the last name."""
     own: dict[str, Any] = params.model_dump(mode="json", include=BLOCKS)
+    if params.backbone_block is not None:
+        own["timm"] = params.backbone_block.model_dump(mode="json")
     own["backbone_weights"] = Path(params.backbone_weights).name
     own["neck_n"] = plan.neck_n
     if own["cam"]["saliency"] is not None:

@@ -15,8 +15,11 @@ from torch import Tensor, nn
 from pipeline.base.errors import UserError
 from pipeline.networks.grid import Geometry
 from pipeline.networks.weights import imagenet_file, misfit, read_tensors
+from pipeline.settings.params import Timm
 from pipeline.settings.paths import resolve_user_path
 from pipeline.settings.registry import BACKBONES
+
+OWN = "backbone.body."  # how tensors of a body start in the files that this project writes
 
 
 class Backbone(nn.Module):
@@ -48,25 +51,44 @@ class Backbone(nn.Module):
         return self
 
 
-def build_backbone(name: str, weights: str, train_norm: bool = False) -> Backbone:
+def build_body(name: str, block: Timm | None) -> tuple[nn.Module, Geometry]:
+    """A backbone's body with random weights, and its geometry.
+
+    Args:
+        name: a module of pipeline/backbones.
+        block: its own block of params.yaml (`Params.backbone_block`), which its `build` is given.
+
+    Raises:
+        UserError: there is no such network as the block says.
+    """
+    build = BACKBONES.load(name).build
+    made: tuple[nn.Module, Geometry] = build() if block is None else build(block)
+    return made
+
+
+def build_backbone(
+    name: str, weights: str, train_norm: bool = False, block: Timm | None = None
+) -> Backbone:
     """Build a backbone and fill it.
 
     Args:
         name: a module of pipeline/backbones.
-        weights: `none` (He initialisation), `imagenet` (the backbone's module says where), or a
-            path: a torchvision checkpoint, or a `.safetensors` file whose `backbone.*` tensors fit.
+        weights: `none` (He initialisation; timm's own for its networks), `imagenet` (the backbone's
+            module says where), or a path: a torchvision or timm checkpoint, or a `.safetensors`
+            file whose `backbone.*` tensors fit.
         train_norm: batch norm learns, too.
+        block: as for `build_body`.
 
     Raises:
         UserError: the file is missing or cannot be downloaded, holds anything but tensors, or they
-            do not fit the backbone.
+            do not fit the backbone; or there is no such network as the block says.
     """
-    body, geometry = BACKBONES.load(name).build()
+    body, geometry = build_body(name, block)
     backbone = Backbone(body, geometry, train_norm)
-    if weights == "none":
+    if weights != "none":
+        _fill(backbone, name, weights, block)
+    elif block is None:
         backbone.apply(he_init)
-    else:
-        _fill(backbone, name, weights)
     return backbone
 
 
@@ -78,15 +100,21 @@ def he_init(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _fill(backbone: Backbone, name: str, weights: str) -> None:
+def _fill(backbone: Backbone, name: str, weights: str, block: Timm | None) -> None:
     """Copy tensors into `backbone.body`, every one of them, checked."""
+    body = backbone.body
+    if block is not None and weights == "imagenet":
+        body.load_state_dict(BACKBONES.load(name).imagenet(block, body))
+        return
     path = _find(name, weights)
     state = read_tensors(path, "give backbone_weights another file, imagenet, classifier or none")
-    body = backbone.body
+    if block is not None and not any(key.startswith(OWN) for key in state):
+        state = BACKBONES.load(name).renamed(state, body, block)
     found = _of_body(state, body)
     problem = misfit(found, body.state_dict())
     if problem:
-        raise UserError(f"backbone_weights: {path} does not hold {name}: {problem}")
+        held = name if block is None else f"timm's {block.model}"
+        raise UserError(f"backbone_weights: {path} does not hold {held}: {problem}")
     body.load_state_dict(found, strict=False)
 
 
@@ -112,7 +140,7 @@ def _of_body(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
     parts = {name for name, _ in body.named_children()}
     found = {}
     for key, value in state.items():
-        for prefix in ("backbone.body.", "features."):
+        for prefix in (OWN, "features."):
             if key.startswith(prefix):
                 found[key.removeprefix(prefix)] = value
         if key.split(".")[0] in parts:

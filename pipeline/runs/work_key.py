@@ -56,14 +56,17 @@ def key_of(stage: str, params: Params, files: Iterable[Path], **parts: object) -
     Args:
         stage: its name in dvc.yaml, which lists its rooms.
         params: all of params.yaml. The lists of what is compared, `machine` and `report` are left
-            out: they change nothing in one training or pass. What a training takes from its variant
-            is in its plan, one of the `parts`.
+            out: they change nothing in one training or pass. So is `timm` with another backbone.
+            What a training takes from its variant is in its plan, one of the `parts`.
         files: whatever is read.
         parts: anything else, by name.
     """
     others = {"variants", "ensembles", "seeds", "neck_n", "extras", "machine", "report"}
+    chosen = params.backbone_block is not None
+    others |= set() if chosen else {"timm"}
     own = dict(flat(params.model_dump(mode="json", exclude=others)))
-    made = made_from(code_of(stage, params), files, "torch")
+    packages = ["torch", *(["timm"] if chosen else [])]
+    made = made_from(code_of(stage, params), files, *packages)
     return Key(
         {**own, **made, **{name: _as_digest(_sha256(repr(part))) for name, part in parts.items()}}
     )

@@ -17,6 +17,7 @@ from pydantic import (
 from pipeline.settings.registry import BACKBONES, DATASETS, GENERATORS
 from pipeline.settings.variants import NAMES, find_variant
 
+TIMM_INSTALL = "`pip install --editable '.[timm]'` installs it"
 MOST = 10**9  # of anything that is counted; more is a slip of the keyboard
 
 
@@ -56,6 +57,27 @@ class Block(BaseModel):
     """Base of every block: unknown keys and silent type conversions are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _timm_installed(name: str) -> str:
+    """Ask for the package before it is needed; finding it does not import it."""
+    if name == "timm" and find_spec("timm") is None:
+        raise ValueError(f"needs a package: {TIMM_INSTALL}; until then it cannot be 'timm'")
+    return name
+
+
+def _model_text(text: str) -> str:
+    """Refuse what names no model of timm; whether timm has it is seen where it is built."""
+    if not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?", text):
+        raise ValueError("should be a name of timm.list_models(), such as resnet50")
+    return text
+
+
+class Timm(Block):
+    """Backbone timm: which of its models, and the pixels from one grid point to the next."""
+
+    model: Annotated[str, AfterValidator(_model_text)]
+    output_stride: Annotated[int, Field(ge=8, le=32)]
 
 
 class Shapes(Block):
@@ -230,7 +252,8 @@ class Params(Block):
 
     dataset: Annotated[str, AfterValidator(DATASETS.check)]
     data_root: PathText
-    backbone: Annotated[str, AfterValidator(BACKBONES.check)]
+    backbone: Annotated[str, AfterValidator(BACKBONES.check), AfterValidator(_timm_installed)]
+    timm: Timm
     backbone_weights: PathText
     variants: Annotated[list[str], Field(min_length=1)]
     neck_n: Annotated[int, Field(ge=0, le=3)]
@@ -248,6 +271,11 @@ class Params(Block):
     extras: Extras
     evaluate: Evaluate
     report: Report
+
+    @property
+    def backbone_block(self) -> Timm | None:
+        """What the backbone's `build` is given; None for those with nothing to choose."""
+        return self.timm if self.backbone == "timm" else None
 
     @model_validator(mode="after")
     def _variants_are_known(self) -> "Params":

@@ -18,7 +18,7 @@ def build_single(params: Params, classes: int, weights: str) -> DualBranchNet:
 
 def _build(params: Params, classes: int, weights: str, branches: int, neck_n: int) -> DualBranchNet:
     return DualBranchNet(
-        build_backbone(params.backbone, weights),
+        build_backbone(params.backbone, weights, block=params.backbone_block),
         classes,
         branches=branches,
         neck_n=neck_n,

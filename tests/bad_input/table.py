@@ -320,6 +320,8 @@ PARAMS = (
     ("with a device that is none", replaced("params.yaml", "device: auto", "device: gpu")),
     ("with a device without its number", replaced("params.yaml", "device: auto", "device: 'cuda:'")),
     ("with a number for a device", replaced("params.yaml", "device: auto", "device: 0")),
+    ("with no name of a network of timm", replaced("params.yaml", "model: resnet50", "model: hf-hub:timm/resnet50")),
+    ("with a stride of timm that is none", replaced("params.yaml", "output_stride: 16", "output_stride: 4")),
     ("with two mistakes", every(replaced("params.yaml", "neck_n: 0", "neck_n: 9"), added("params.yaml", "nekc_n: 1"))),
 )  # fmt: skip
 

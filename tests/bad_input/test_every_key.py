@@ -30,6 +30,8 @@ ENDS: dict[str, tuple[Any, ...]] = {
     "dataset": ("", "imagenet"),
     "backbone": ("", "resnet50"),
     "proxy.generators": ([], ["sam"], ["dsrg", "dsrg"]),
+    "timm.model": ("", "resnet 50", "hf-hub:timm/resnet50", "a/b"),
+    "timm.output_stride": (7, 33),
     "data_root": ("", "a\0b"),
     "backbone_weights": ("", "a\0b"),
     "cam.saliency": ("", "a\0b"),

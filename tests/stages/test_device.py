@@ -18,8 +18,8 @@ from tests.models import write_small
 from tests.settings import ROOT
 
 ARGUMENTS = {
-    **{"seeds": [], "dsrg": [], "proxy": ["dsrg"], "teacher": [], "train": ["dual", "0"], "evaluate": ["dual"]},
-    **{"evaluate_dsrg": [], "ensemble": ["weak"]},
+    **{"seeds": [], "dsrg": [], "teacher": [], "proxy": ["dsrg"], "train": ["dual", "0"]},
+    **{"evaluate": ["dual"], "evaluate_dsrg": [], "ensemble": ["weak"]},
 }
 NEED_NONE = {
     **{"needs": [], "download": [], "split": [], "package": ["dual"], "report": [], "check": ["."]},

@@ -56,7 +56,7 @@ class DsrgNet(nn.Module):
 
 def build_dsrg(params: Params, classes: int, weights: str) -> DsrgNet:
     """The network of this stage, its backbone filled from `weights`."""
-    backbone = build_backbone(params.backbone, weights)
+    backbone = build_backbone(params.backbone, weights, block=params.backbone_block)
     dsrg = params.dsrg
     return DsrgNet(
         backbone, classes, width=dsrg.width, dilations=dsrg.dilations, dropout=dsrg.dropout

@@ -63,9 +63,8 @@ def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
     Raises:
         UserError: it is missing or damaged, or params.yaml has another one.
     """
-    network = CamNet(
-        build_backbone(params.backbone, "none"), classes, params.cam.width, params.cam.dropout
-    )
+    backbone = build_backbone(params.backbone, "none", block=params.backbone_block)
+    network = CamNet(backbone, classes, params.cam.width, params.cam.dropout)
     load_network(network, folder / CLASSIFIER, "seeds")
     return network
 

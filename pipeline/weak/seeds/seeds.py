@@ -82,7 +82,8 @@ def train_classifier(params: Params, manifest: Manifest, key: Key) -> tuple[CamN
     """The classification network, trained on the sigmoid cross entropy of each class's tag."""
     cam, course = params.cam, counted_in_steps("seeds: classify", params.cam.optimiser, params)
     start = params.backbone_weights if params.backbone_weights != "classifier" else "none"
-    backbone = build_backbone(params.backbone, start, train_norm=start == "none")
+    block, learn_norm = params.backbone_block, start == "none"
+    backbone = build_backbone(params.backbone, start, train_norm=learn_norm, block=block)
     network = CamNet(backbone, len(manifest.classes), cam.width, cam.dropout)
     losses = tag_losses(network, params)
     optimiser = caffe_optimiser(network, cam.optimiser)

@@ -61,7 +61,11 @@ def test_the_torch_program_holds_the_description(exported: Path) -> None:
 
 @pytest.mark.parametrize(
     "backbone",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n == "resnet101")) for n in BACKBONES.names()],
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "resnet101"))
+        for name in BACKBONES.names()
+        if name != "timm"  # which is in tests/pipeline/backbones/test_timm.py
+    ],
 )
 def test_the_exported_module_is_the_network(backbone: str) -> None:
     """Before any exporter: the way back to the image's size is that of `network.upsample`."""

@@ -11,7 +11,7 @@ KNOWN = {
     DATASETS: ("coco", "folder", "shapes", "voc"),
     BACKBONES: (
         *("efficientnet_lite0", "efficientnet_lite0_os16", "resnet101", "squeezenet1_0"),
-        *("vgg16", "vgg16_narrow"),
+        *("timm", "vgg16", "vgg16_narrow"),
     ),
     GENERATORS: ("dsrg",),
 }
