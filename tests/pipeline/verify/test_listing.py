@@ -13,7 +13,7 @@ from tests.settings import small_params
 
 FILES = {
     "data/seeds/seeds.npy",
-    *(f"data/proxy/{kind}/a/1.png" for kind in ("masks", "confidence")),
+    *(f"data/proxy/dsrg/{kind}/a/1.png" for kind in ("masks", "confidence")),
     *(f"data/predictions/{name}/1.png" for name in ("dsrg", "strong", "dual")),
     *(f"results/metrics/{name}.json" for name in ("dsrg", "strong", "dual", "ensemble_dual")),
     *(f"results/seeds/{name}.csv" for name in ("dsrg", "strong", "dual", "ensemble_dual")),
@@ -69,7 +69,9 @@ def test_a_list_names_the_device_that_params_choose(
 
 
 def test_a_list_is_read_as_it_was_written(run: Path) -> None:
-    (run / "data/proxy/masks/a/1.png").rename(run / "data/proxy/masks/a/# two  spaces: x.png")
+    (run / "data/proxy/dsrg/masks/a/1.png").rename(
+        run / "data/proxy/dsrg/masks/a/# two  spaces: x.png"
+    )
     found = list_run(PARAMS)
     write_listing(Path("list.txt"), found)
     assert read_listing(Path("list.txt")) == found
@@ -82,7 +84,7 @@ def test_a_list_is_read_as_it_was_written(run: Path) -> None:
     ("gone", "stage"),
     [
         ("data/seeds/seeds.npy", "seeds"),
-        ("data/proxy/confidence", "proxy"),
+        ("data/proxy/dsrg/confidence", "proxy dsrg"),
         ("data/predictions/dual", "evaluate dual"),
         ("results/seeds/ensemble_dual.csv", "ensemble dual"),
     ],
