@@ -19,6 +19,7 @@ from pipeline.data.images import write_mask
 from pipeline.data.manifest import Row, make_classes, write_manifest
 from pipeline.data.pairs import MADE
 from pipeline.data.plan import make_plan
+from pipeline.data.seeds import CLASSIFIER
 from pipeline.data.tables import write_csv
 from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
 from pipeline.engine.log import write_history
@@ -105,6 +106,7 @@ def write_weak_side(root: Path, count: int) -> None:
     scores = ([f"{number:012d}", f"{number % 100:.2f}"] for number in range(count))
     (proxies / MADE).write_text("".join(f"{number:012d}\n" for number in range(count)), "utf-8")
     write_csv(proxies / "images.csv", ["id", "proxy_iou"], scores)
+    (root / SEEDS / CLASSIFIER).write_bytes(b"")  # stage split takes its checksum
     seeds = np.lib.format.open_memmap(
         root / SEEDS / "seeds.npy", "w+", np.uint8, shape=(count, GRID, GRID)
     )

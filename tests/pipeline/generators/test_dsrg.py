@@ -25,7 +25,7 @@ def network() -> DsrgNet:
 
 
 def proxy_mask(logits: Tensor, image: Tensor, tags: tuple[int, ...], weights: CrfWeights) -> Tensor:
-    return best_label(posterior(logits, image, tags, weights), tags)
+    return best_label(posterior(logits, image, tags, weights), (0, *tags))
 
 
 def scene(height: int = 20, width: int = 31) -> tuple[Tensor, Tensor]:

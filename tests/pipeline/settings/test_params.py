@@ -162,9 +162,9 @@ def test_an_unknown_key_and_a_missing_one(tmp_path: Path) -> None:
         f"{path}: train.epochs: missing",
         "  train.epoch: unknown key; remove it or correct its name",
         "Lines to add (below the `train:` that is there), with the values of "
-        "recipes/folder-cpu.yaml:",
+        "recipes/coco-vgg16.yaml:",
         "train:",
-        "  epochs: 16  # passes of the dual batch's weak half over the weak images",
+        "  epochs: 20  # passes of the dual batch's weak half over the weak images",
     ]
 
 

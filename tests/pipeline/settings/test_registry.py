@@ -13,7 +13,7 @@ KNOWN = {
         *("efficientnet_lite0", "efficientnet_lite0_os16", "resnet101", "squeezenet1_0"),
         *("timm", "vgg16", "vgg16_narrow"),
     ),
-    GENERATORS: ("dsrg",),
+    GENERATORS: ("dsrg", "files", "self"),
 }
 
 

@@ -84,9 +84,9 @@ def test_the_average_is_what_is_validated(
     seen = []
     real = train_module.confusion_of
 
-    def looking(network: torch.nn.Module, *rest: object) -> object:
+    def looking(network: torch.nn.Module, *rest: object, **more: object) -> object:
         seen.append({key: value.clone() for key, value in network.state_dict().items()})
-        return real(network, *rest)
+        return real(network, *rest, **more)
 
     monkeypatch.setattr(train_module, "confusion_of", looking)
     train(proxied, "a", "dual+ema", **{"train.validations": 2})
