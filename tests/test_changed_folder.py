@@ -14,8 +14,8 @@ from tests.trees import make_folder, save_mask, scene
 pytestmark = pytest.mark.slow
 
 ALL = {
-    *("download", "seeds", "dsrg", "proxy", "split", "train@strong-0", "evaluate@strong"),
-    *("evaluate_dsrg", "package@strong", "report"),
+    *("download", "seeds", "dsrg", "teacher", "proxy@dsrg", "split", "train@strong-0"),
+    *("evaluate@strong", "evaluate_dsrg", "package@strong", "report"),
 }
 
 
