@@ -127,7 +127,8 @@ def test_curves_are_drawn_while_a_training_runs_and_go_on_after_a_stop(own: Path
     assert not drawn.get("errors")
     (plot,) = drawn["data"][LOSS.as_posix()]
     assert len(plot["content"]["data"]["values"]) >= 2
-    assert run("git", "status", "--short", cwd=own) == " M params.yaml\n"
+    # dvc.lock: stage teacher has the params of trainings, too, and is left out once more.
+    assert run("git", "status", "--short", cwd=own) == " M dvc.lock\n M params.yaml\n"
     assert len(rows_of(own / LOSS)) < 100
     output = run(*repro, cwd=own)
     assert "train-dual-0: resumes after step" in output
