@@ -26,8 +26,9 @@ repro: setup
 verify: setup
 	$(BIN)/python -m stages.verify
 
+# In two processes of one thread each: threads that wait for a core that the other has slow both down.
 test: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile
 
 docs: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[docs]"

@@ -1,10 +1,12 @@
 """Fixtures that several tests share: small params and a small rendered data set."""
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.manifest import IGNORE, Manifest, read_manifest, write_manifest
@@ -54,10 +56,18 @@ def ready(manifest: Manifest, workspace: Path) -> Manifest:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small repository, `dvc repro` already run. Only to be read."""
-    folder = tmp_path_factory.mktemp("clone")
-    fill_repository(folder)
-    return folder
+    """A small repository, `dvc repro` already run; made once for all of pytest's processes.
+
+    Only to be read.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # which has a folder of its own in that of the run
+        place = place.parent
+    with FileLock(place / "clone.lock"):
+        if not (place / "clone").exists():
+            fill_repository(place / "clone.begun")
+            (place / "clone.begun").rename(place / "clone")
+    return place / "clone"
 
 
 @pytest.fixture

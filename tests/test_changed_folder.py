@@ -13,6 +13,7 @@ from tests.trees import make_folder, save_mask, scene
 
 pytestmark = pytest.mark.slow
 
+PHOTOS = Path("project/data/raw/photos")
 ALL = {
     *("download", "seeds", "dsrg", "teacher", "proxy@dsrg", "split", "train@strong-0"),
     *("evaluate@strong", "evaluate_dsrg", "package@strong", "report"),
@@ -21,10 +22,13 @@ ALL = {
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder `photos`, and beside it a repository in which `dvc repro` ran on it."""
+    """A repository in which `dvc repro` ran on a folder where downloads lie, too."""
     place = tmp_path_factory.mktemp("changed")
-    make_folder(place / "photos")
-    folder = {"dataset": "folder", "data_root": "../photos", "download.folder.longest_side": 40}
+    make_folder(place / PHOTOS)
+    folder = {
+        **{"dataset": "folder", "data_root": "data/raw/photos"},
+        "download.folder.longest_side": 40,
+    }
     fill_repository(place / "project", **folder, variants=["strong"])
     return place
 
@@ -44,14 +48,14 @@ def repro(place: Path, *targets: str) -> set[str]:
 
 def test_without_a_change_nothing_runs(place: Path) -> None:
     assert "up to date" in status(place)
-    again = place / "photos/images/scene 0.jpg"
+    again = place / PHOTOS / "images/scene 0.jpg"
     again.write_bytes(again.read_bytes())
     assert "up to date" in status(place)
 
 
 def test_a_mask_that_is_added_re_runs_all_that_follows(place: Path) -> None:
     _, mask_HW = scene(4)
-    save_mask(place / "photos/masks/scene 4.png", mask_HW)
+    save_mask(place / PHOTOS / "masks/scene 4.png", mask_HW)
     told = status(place)
     assert "download:" in told
     assert "photos" in told
@@ -79,7 +83,7 @@ def remove_photograph(photos: Path) -> None:
 
 @pytest.mark.parametrize("change", [change_tags, replace_photograph, remove_photograph])
 def test_every_change_is_noticed(place: Path, change: Callable[[Path], None]) -> None:
-    change(place / "photos")
+    change(place / PHOTOS)
     assert "download:" in status(place)
     assert repro(place, "download") == {"download"}
     told = status(place)

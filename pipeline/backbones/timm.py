@@ -247,10 +247,18 @@ def _need_pretrained(timm: Timm, body: nn.Module) -> None:
 
 
 def _create(timm: Timm, asked: Mapping[str, Any], **more: Any) -> Any:
-    """A network that gives a list of features."""
-    import timm as package
+    """A network that gives a list of features, without stochastic depth.
 
-    return package.create_model(timm.model, features_only=True, **asked, **more)
+    No other backbone here has it, and each of several processes would drop other layers.
+    """
+    import timm as package
+    from timm.layers import DropPath
+
+    net = package.create_model(timm.model, features_only=True, **asked, **more)
+    for part in net.modules():
+        if isinstance(part, DropPath):
+            part.drop_prob = 0.0
+    return net
 
 
 def _first_line(error: Exception) -> str:

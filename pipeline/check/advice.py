@@ -81,8 +81,8 @@ def _of_masks(survey: Survey) -> Iterator[Advice]:
     """Masks that are few or nearly empty."""
     val = len(survey.of(VAL))
     masks = val + len(survey.of(KNOWN))
-    foldable = not survey.named and survey.strong is None and FOLDS <= masks < FEW_ALL
-    if foldable:
+    drawn = not survey.named and survey.strong is None
+    if drawn and FOLDS <= masks < FEW_ALL and survey.of(TAGGED):
         seeds = ",".join(map(str, range(FOLDS)))
         yield Advice(
             f"Images to score on: only {val} of {masks} masks.",

@@ -11,6 +11,7 @@ from pipeline.settings.paths import proxy_dir
 from pipeline.settings.variants import Labels
 
 MADE = "made.txt"  # of a generator: ids of the images that have a proxy, one a line
+TAUGHT = "taught.txt"  # of stage teacher: ids of the images whose masks it learnt from, one a line
 
 
 class Pair(NamedTuple):
@@ -34,7 +35,6 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path | None = None) ->
         UserError: a proxy mask or its confidence is missing, a strong image has no mask, or the
             plan was made for another data set.
     """
-    proxies = proxies_of(plan) if proxies is None else proxies
     rows = {row.id: row for row in manifest.train()}
 
     def pair(image_id: str, labels: Labels) -> Pair:
@@ -49,10 +49,11 @@ def stream_pairs(manifest: Manifest, plan: Plan, proxies: Path | None = None) ->
             if not row.mask:
                 raise UserError(f"{plan.variant} needs the mask of {image_id!r}, which has none")
             return Pair(image_id, image, manifest.path(row.mask))
-        mask = need(proxy_path(image_id, proxies), _stage(plan))
+        folder, stage = proxies or proxies_of(plan), f"proxy {plan.generator}"
+        mask = need(proxy_path(image_id, folder), stage)
         if not plan.extras.confidence:
             return Pair(image_id, image, mask)
-        return Pair(image_id, image, mask, need(confidence_path(image_id, proxies), _stage(plan)))
+        return Pair(image_id, image, mask, need(confidence_path(image_id, folder), stage))
 
     streams = []
     for stream in plan.streams:
@@ -87,12 +88,12 @@ def proxies_hash(plan: Plan, proxies: Path | None = None) -> str | None:
     ids = proxied(plan)
     if not ids:
         return None
-    proxies = proxies_of(plan) if proxies is None else proxies
+    folder = proxies or proxies_of(plan)
     paths_of = (proxy_path, confidence_path) if plan.extras.confidence else (proxy_path,)
     total = hashlib.sha256()
     for image_id in ids:
         for path_of in paths_of:
-            data = need(path_of(image_id, proxies), _stage(plan)).read_bytes()
+            data = need(path_of(image_id, folder), f"proxy {plan.generator}").read_bytes()
             total.update(f"{image_id} {hashlib.sha256(data).hexdigest()}\n".encode())
     return total.hexdigest()
 
@@ -101,25 +102,16 @@ def made_by(generator: str) -> list[str]:
     """Ids of the images that a generator has made a proxy of.
 
     Raises:
-        UserError: it has made none, or stage proxy did not run for it.
+        UserError: stage proxy did not run for it.
     """
     path = need(proxy_dir(generator) / MADE, f"proxy {generator}")
-    ids = path.read_text(encoding="utf-8").splitlines()
-    if not ids:
-        raise UserError(
-            f"generator {generator} made no proxy: dsrg needs tags, files masks in the folder "
-            "proxies/; choose another in proxy.generators"
-        )
-    return ids
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def proxies_of(plan: Plan) -> Path:
     """The folder of the proxies that a variant is trained on."""
+    assert plan.generator is not None, plan.variant
     return proxy_dir(plan.generator)
-
-
-def _stage(plan: Plan) -> str:
-    return f"proxy {plan.generator}"
 
 
 def proxy_path(image_id: str, proxies: Path) -> Path:

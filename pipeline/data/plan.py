@@ -48,7 +48,7 @@ class Plan:
             the variant uses none.
         natural: batches are drawn from all streams at once (`variants.Variant`).
         proxies: SHA-256 of the proxies it is trained on (`pairs.proxies_hash`); None: of none.
-        generator: who made them.
+        generator: who made them; None: it uses none.
         start: SHA-256 of the classifier it starts from; None: it starts from other weights.
         epoch_images: weak images of an epoch, the same for every variant (§3.3).
     """
@@ -61,7 +61,7 @@ class Plan:
     natural: bool = False
     extras: PlannedExtras = PlannedExtras()
     proxies: str | None = None
-    generator: str = "dsrg"
+    generator: str | None = None
     start: str | None = None
     epoch_images: int = 0
 
@@ -97,7 +97,7 @@ def make_plan(
         tuple(weak),
         found.natural,
         plan_extras(found.extras, extras) if found.extras else PlannedExtras(),
-        generator=found.generator or generator,
+        generator=(found.generator or generator) if found.uses_proxies else None,
         epoch_images=len(weak),
     )
 
@@ -125,22 +125,22 @@ def list_hash(ids: Sequence[str]) -> str:
 
 
 def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
-    """Write plans/<variant>.json, and strong.txt, weak.txt and more lists if plans have several."""
+    """Write plans/<variant>.json, and the lists: strong.txt, weak.txt, weak-<generator>.txt."""
     (folder / "plans").mkdir()
-    names = {plans[0].strong: "strong"}
-    for plan in sorted(plans, key=lambda plan: -len(plan.weak)):
-        names.setdefault(plan.weak, f"weak-{plan.generator}" if len(names) > 1 else "weak")
-    for ids, name in names.items():
-        (folder / f"{name}.txt").write_text("".join(f"{i}\n" for i in ids), "utf-8", newline="\n")
     for plan in plans:
+        # Named by this plan alone: another variant in the run must not change what it holds.
+        weak = "weak" if len(plan.weak) == plan.epoch_images else f"weak-{plan.generator}"
+        for name, ids in (("strong", plan.strong), (weak, plan.weak)):
+            text = "".join(f"{image_id}\n" for image_id in ids)
+            (folder / f"{name}.txt").write_text(text, "utf-8", newline="\n")
         values = {
             "variant": plan.variant,
             "neck_n": plan.neck_n,
             "natural": plan.natural,
             "extras": asdict(plan.extras),
             "streams": [asdict(stream) for stream in plan.streams],
-            "strong": _list_entry(names, plan.strong),
-            "weak": _list_entry(names, plan.weak),
+            "strong": _list_entry("strong", plan.strong),
+            "weak": _list_entry(weak, plan.weak),
             "proxies": plan.proxies,
             "generator": plan.generator,
             "start": plan.start,
@@ -150,9 +150,9 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
         _plan_path(folder, plan.variant).write_text(text, "utf-8", newline="\n")
 
 
-def _list_entry(names: Mapping[tuple[str, ...], str], ids: tuple[str, ...]) -> dict[str, Any]:
+def _list_entry(name: str, ids: tuple[str, ...]) -> dict[str, Any]:
     """A list in a plan: its file, length and hash."""
-    return {"list": names[ids], "images": len(ids), "sha256": list_hash(ids)}
+    return {"list": name, "images": len(ids), "sha256": list_hash(ids)}
 
 
 def read_plan(folder: Path, variant: str) -> Plan:

@@ -94,7 +94,7 @@ def _what(info: ModelInfo) -> str:
 def _data(info: ModelInfo) -> str:
     text = (
         f"Trained on `{info.data_set}`, whose strong list has {info.strong} images with masks and "
-        f"whose weak list has {info.weak} with tags alone; the variant says which it used."
+        f"whose weak list has {info.weak} others; the variant says which it used, and how."
     )
     if info.longest_side is not None:
         text += (

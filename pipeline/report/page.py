@@ -187,7 +187,7 @@ def papers_setting(params: Params) -> str:
 
 
 def counts_of(params: Params, manifest: Manifest, plan: Plan) -> RunSize:
-    """How large this run is; all its plans have the same lists."""
+    """How large this run is, by its plan with the longest weak list."""
     train = params.train
     val = len(manifest.scored())
     schedule = f"{train.iterations} steps" if train.iterations else f"{train.epochs} epochs"
@@ -207,6 +207,7 @@ def page_values(
         "val_images": counts.val,
         "strong_images": counts.strong,
         "weak_images": counts.weak,
+        "untagged": sum(row.tags is None for row in manifest.train()),
         "papers_setting": counts.papers(params),
         "class_count": len(manifest.classes),
         "several": times_of(params, manifest) > 1,

@@ -124,6 +124,8 @@ def proxy_grids(params: Params, manifest: Manifest, weak: Sequence[str]) -> dict
         UserError: the seeds or a proxy are missing.
     """
     rows = params.report.rows
+    made = {image_id for name in params.proxy.generators for image_id in made_by(name)}
+    weak = [image_id for image_id in weak if image_id in made]
     spread = [weak[place] for place in spread_evenly(len(weak), rows)]
     scores = {name: proxy_scores(set(weak), name) for name in params.proxy.generators}
     first = scores[params.proxy.generators[0]]

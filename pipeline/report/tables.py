@@ -10,7 +10,7 @@ from pipeline.report.differences import BASE, scores_to_strong, to_strong
 from pipeline.report.drawing import mean_with_sd
 from pipeline.report.scored_networks import subject
 
-OVER_IMAGES = "over val images, one training"
+OVER_IMAGES = "over the scored images"
 TEXT_COLUMNS = " {:>14} {:>10} {:>11} {:>11} {:>13}"
 QUALITY_NAMES = {
     "seed_precision": "seeds: precision",

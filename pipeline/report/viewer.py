@@ -133,15 +133,14 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
 
 
 def weak_set(params: Params, manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
-    """Weak images with their seeds, all generators' proxies and, if known, true masks.
+    """Weak images that all generators made a proxy of, with seeds and, if known, true masks.
 
     Raises:
         UserError: the seeds or a proxy are missing, or a mask has another size than its image.
     """
     layers, generators = proxy_layers(params.proxy.generators), params.proxy.generators
-    made = {generator: set(made_by(generator)) for generator in generators}
-    chosen = chosen_weak(weak, generators[0])
-    shown = {name for name in chosen if all(name in ids for ids in made.values())}
+    made = set.intersection(*(set(made_by(generator)) for generator in generators))
+    shown = set(chosen_weak([name for name in weak if name in made], generators[0]))
     seeds = read_seed_grids(manifest, shown) if needed_by(params)["dsrg"] else {}
 
     def masks(row: Row) -> Masks:

@@ -10,17 +10,16 @@ from pathlib import Path
 from pipeline.base.atomic import whole_file, whole_folder
 from pipeline.settings.params import Params
 from pipeline.settings.paths import result_file
-from pipeline.settings.registry import GENERATORS
+from pipeline.settings.registry import FOR_PROXIES, stages_of
 
-STAGES = ("seeds", "dsrg", "teacher")
 LEFT_OUT = "left_out.txt"
 
 
 def needed_by(params: Params) -> dict[str, list[str]]:
-    """For each of `STAGES` what needs it: names of generators, or of a param."""
-    needed: dict[str, list[str]] = {stage: [] for stage in STAGES}
+    """For each of `FOR_PROXIES` what needs it: names of generators, or of a param."""
+    needed: dict[str, list[str]] = {stage: [] for stage in FOR_PROXIES}
     for generator in params.proxy.generators:
-        for stage in GENERATORS.constant(generator, "STAGES"):
+        for stage in stages_of(generator):
             needed[stage].append(generator)
     if params.backbone_weights == "classifier":
         needed["seeds"].append("backbone_weights")
@@ -28,7 +27,7 @@ def needed_by(params: Params) -> dict[str, list[str]]:
 
 
 def write_needs(params: Params, folder: Path) -> None:
-    """Write `folder`/<stage>.txt for each of `STAGES`."""
+    """Write `folder`/<stage>.txt for each of `FOR_PROXIES`."""
     for stage, users in needed_by(params).items():
         (folder / f"{stage}.txt").write_text("yes\n" if users else "no\n", "utf-8", newline="\n")
 

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.settings.registry import BACKBONES, DATASETS, GENERATORS
+from pipeline.settings.registry import BACKBONES, DATASETS, GENERATORS, stages_of
 from pipeline.settings.variants import NAMES, find_variant
 
 TIMM_INSTALL = "`pip install --editable '.[timm]'` installs it"
@@ -190,12 +190,17 @@ class Dsrg(Block):
     optimiser: Optimiser
 
 
+def _generator(name: str) -> str:
+    """Refuse what is no generator, or one whose module is wrong."""
+    GENERATORS.check(name)
+    stages_of(name)
+    return name
+
+
 class Proxy(Block):
     """Stage proxy: who makes the masks; scales and CRF of the generator dsrg, `sure` of self."""
 
-    generators: Annotated[
-        list[Annotated[str, AfterValidator(GENERATORS.check)]], Field(min_length=1)
-    ]
+    generators: Annotated[list[Annotated[str, AfterValidator(_generator)]], Field(min_length=1)]
     sure: Share
     image_size: Positive
     scales: Annotated[list[Rate], Field(min_length=1)]
@@ -332,10 +337,11 @@ class Params(Block):
                 "download.folder.folds: every mask is trained on and scored in its fold, so "
                 "split.strong hides none; -S split.strong=null or -S download.folder.folds=null"
             )
-        if "self" in self.proxy.generators:
+        taught = [name for name in self.proxy.generators if "teacher" in stages_of(name)]
+        if taught:
             raise ValueError(
-                "download.folder.folds: the network of generator self is trained on all masks, "
-                "held out or not; -S download.folder.folds=null or other proxy.generators"
+                f"download.folder.folds: the network of generator {taught[0]} is trained on all "
+                "masks, held out or not; -S download.folder.folds=null or other proxy.generators"
             )
         held_out = Counter(seed % folds for seed in self.seeds)
         if len(held_out) < folds or len(set(held_out.values())) > 1:

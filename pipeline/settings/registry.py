@@ -47,8 +47,12 @@ class Kind:
         """A tuple of names that one of them defines at its top level; empty if it does not."""
         path = ROOT / f"{self.path(name).replace('.', '/')}.py"
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == key:
-                return tuple(ast.literal_eval(node.value))
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(id=defined)], value=ast.expr() as value)
+                    | ast.AnnAssign(target=ast.Name(id=defined), value=ast.expr() as value)
+                ) if defined == key:
+                    return tuple(ast.literal_eval(value))
         return ()
 
     def path(self, name: str) -> str:
@@ -76,3 +80,20 @@ def names_defining(module: str, function: str) -> tuple[str, ...]:
 DATASETS = Kind("pipeline.datasets.*.prepare", "prepare")  # docs/adding-a-data-set.md
 BACKBONES = Kind("pipeline.backbones.*", "build")  # docs/adding-a-backbone.md
 GENERATORS = Kind("pipeline.generators.*", "load")  # docs/adding-a-proxy-generator.md
+
+FOR_PROXIES = ("seeds", "dsrg", "teacher")  # stages that some generators do without
+
+
+def stages_of(generator: str) -> tuple[str, ...]:
+    """The stages behind a generator's proxies: `STAGES` of its module; seeds come before dsrg.
+
+    Raises:
+        ValueError: the module names another stage.
+    """
+    named = GENERATORS.constant(generator, "STAGES")
+    if unknown := set(named) - {*FOR_PROXIES}:
+        raise ValueError(
+            f"STAGES in pipeline/generators/{generator}.py names {sorted(unknown)[0]!r}: it may "
+            f"hold {', '.join(FOR_PROXIES)}"
+        )
+    return tuple(s for s in FOR_PROXIES if s in named or (s == "seeds" and "dsrg" in named))

@@ -1,7 +1,7 @@
 """Stage split: which training images keep their masks, and what each variant is trained on."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,8 +37,7 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
     check_lists(strong, weak, None if manifest.fold_sizes else val)
     for warning in absence_warnings(absent_classes(manifest, strong)):
         log.warning("%s", warning)
-    by_generator = {name: lists_of(name, strong, weak) for name in params.proxy.generators}
-    plans = [plan_of(variant, params, (strong, weak), by_generator) for variant in params.variants]
+    plans = [plan_of(variant, params, (strong, weak)) for variant in params.variants]
     start, images = start_digest(params), len(weak)
     plans = [
         replace(plan, proxies=proxies_hash(plan), start=start, epoch_images=images)
@@ -51,23 +50,19 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
     }
 
 
-def plan_of(
-    variant: str,
-    params: Params,
-    lists: tuple[list[str], list[str]],
-    by_generator: Mapping[str, tuple[list[str], list[str]]],
-) -> Plan:
+def plan_of(variant: str, params: Params, lists: tuple[list[str], list[str]]) -> Plan:
     """A variant's plan: on all images, or on those that its generator has made proxies of.
 
     Raises:
-        UserError: it is trained on proxies of strong images, and one has none.
+        UserError: that generator has made no proxy of a weak image; or the variant is trained on
+            proxies of strong images, and one has none.
     """
     found = find_variant(variant)
     assert found is not None
     strong, weak = lists
     generator = found.generator or params.proxy.generators[0]
     if found.uses_proxies:
-        made_strong, weak = by_generator[generator]
+        made_strong, weak = lists_of(generator, strong, weak)
         lacking = len(strong) - len(made_strong)
         if lacking and any(stream.strong == "proxy" for stream in found.streams):
             raise UserError(
@@ -93,7 +88,7 @@ def lists_of(
     if not chosen[1]:
         raise UserError(
             f"generator {generator} made no proxy of a weak image: dsrg needs tags, files masks in "
-            "the folder proxies/; choose another in proxy.generators"
+            "the folder proxies/; take a generator that made some: -S 'proxy.generators=[self]'"
         )
     return chosen
 

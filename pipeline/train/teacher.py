@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.data.manifest import Manifest
+from pipeline.data.pairs import TAUGHT
 from pipeline.data.plan import make_plan
+from pipeline.devices.distributed import world
 from pipeline.settings.params import Params
 from pipeline.train.train import train_network
 
@@ -21,8 +23,12 @@ def train_teacher(
         params: all of params.yaml.
         manifest: the data set.
         lists: ids of the strong images, those that stage split draws, and of the weak ones.
-        folder: gets network.safetensors and history.csv.
+        folder: gets network.safetensors, history.csv and the ids of the strong images.
     """
     # Under another name, so that its work is kept apart from that variant's.
     plan = replace(make_plan("strong", 0, *lists), variant=NAME)
-    return train_network(params, manifest, plan, params.seed, folder)
+    summary = train_network(params, manifest, plan, params.seed, folder)
+    if world().leads:
+        text = "".join(f"{image_id}\n" for image_id in plan.strong)
+        (folder / TAUGHT).write_text(text, "utf-8", newline="\n")
+    return summary

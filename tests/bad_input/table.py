@@ -167,6 +167,7 @@ READ = (
     ("masks alone, and split.strong hides some", MASKED_ALONE),
     ("no tags", gone("tags.csv")),
     ("in folds", every()),
+    ("in folds, and no classifier that needs tags", gone("tags.csv")),
     ("list with suffixes", lists(val=["scene 12.jpg"])),
     ("masks of 0 and 255, two classes", every(
         content("classes.txt", "background\nboat\n"), content("tags.csv", "image,tags\nscene 4,boat\n"),
@@ -200,6 +201,7 @@ CHOICES = {
     "folds and masks alone": IN_FOLDS,
     "folds and no tags": IN_FOLDS,
     "in folds": IN_FOLDS,
+    "in folds, and no classifier that needs tags": {**IN_FOLDS, "proxy.generators": ["files"]},
     "more folds than masks": {"download.folder.folds": 8, "seeds": [*range(8)]},
     "masks alone, and split.strong is all of them": {"split.strong": 5},
     "masks alone, and split.strong hides some": {"split.strong": 3},

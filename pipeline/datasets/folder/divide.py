@@ -10,6 +10,7 @@ from pipeline.data.manifest import IGNORE, Row
 from pipeline.datasets.folder.stratify import draw_folds, draw_val
 from pipeline.datasets.reading.findings import Findings
 from pipeline.datasets.reading.manifest_rows import NEEDED, Counts, need_splits
+from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
 
 WITHOUT_FOLDS = "-S download.folder.folds=null leaves folds out"
@@ -25,18 +26,20 @@ class Choice:
         seed: of what is drawn.
         folds: how many folds are scored in turn; None: val images are.
         strong: how many images keep their masks; None: all that have one.
+        tags: whether a classifier learns the tags.
     """
 
     share: float
     seed: int
     folds: int | None = None
     strong: int | None = None
+    tags: bool = True
 
 
 def choice_of(params: Params) -> Choice:
     """The choice that params.yaml makes."""
-    folder = params.download.folder
-    return Choice(folder.val_share, params.seed, folder.folds, params.split.strong)
+    folder, tags = params.download.folder, bool(needed_by(params)["seeds"])
+    return Choice(folder.val_share, params.seed, folder.folds, params.split.strong, tags)
 
 
 def divide(
@@ -105,7 +108,8 @@ def _check_splits(rows: Sequence[Row], choice: Choice, findings: Findings) -> No
         need_splits(rows, ("strong",) if choice.folds else ("strong", "val"))
     counts = Counter(row.split for row in rows)
     masks, kept = counts["strong"], choice.strong
-    if choice.folds and counts["weak"] and not any(r.tags for r in rows if r.split == "weak"):
+    untagged = not any(row.tags for row in rows if row.split == "weak")
+    if choice.folds and choice.tags and counts["weak"] and untagged:
         findings.add(
             f"download.folder.folds is {choice.folds}, so the classifier learns from images "
             f"without masks alone, and none has tags: tag some in tags.csv; {WITHOUT_FOLDS}"

@@ -68,12 +68,12 @@ def refuse_outputs(data_root: Path, folder: Path) -> None:
 
 
 def mark(row: Row, manifest: Manifest) -> Row:
-    """The row with the md5 of its image and mask; a change in either changes the manifest.
+    """The row with the md5 of its files; a change in one of them changes the manifest.
 
     The readers of real data sets do the same while they look at the files.
     """
     digest = hashlib.md5(usedforsecurity=False)
-    for name in (row.image, row.mask):
+    for name in (row.image, row.mask, row.truth, row.proxy):
         if name:
             digest.update(manifest.path(name).read_bytes())
     return replace(row, md5=digest.hexdigest())

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.base.errors import need
 from pipeline.batches.augment import image_tensor
 from pipeline.data.confidence import write_confidence
 from pipeline.data.images import read_image, write_mask
 from pipeline.data.manifest import Manifest
-from pipeline.data.pairs import MADE, confidence_path, proxy_path
+from pipeline.data.pairs import MADE, TAUGHT, confidence_path, proxy_path
 from pipeline.devices.distributed import wait_for_all, world
 from pipeline.runs.resume import resumable_folder, walk
 from pipeline.runs.work_key import key_of
 from pipeline.settings.params import Params
-from pipeline.settings.paths import DATA
-from pipeline.settings.registry import GENERATORS
+from pipeline.settings.paths import DATA, TEACHER
+from pipeline.settings.registry import GENERATORS, stages_of
 from pipeline.weak.proxy.generator import Generator
 from pipeline.weak.proxy.quality import measure
 
@@ -38,19 +39,20 @@ def make_proxies(
 
     Returns:
         what `quality.measure` returns.
-
-    Raises:
-        UserError: it has made no proxy of an image without a mask.
     """
     generate: Generator = GENERATORS.load(generator).load(params, manifest)
-    stages = GENERATORS.constant(generator, "STAGES")
+    stages = stages_of(generator)
     read = [path for stage in stages for path in sorted((DATA / stage).iterdir())]
     key = key_of("proxy", params, [*read, manifest.folder / "manifest.csv"], generator=generator)
     with resumable_folder(folder, f"proxy-{generator}", key) as part:
         write_proxies(manifest, generate, part, part.with_name("masks"))
         write_made(manifest, part)
         start = seeds if "seeds" in stages else None
-        return measure(params, manifest, part, start, part.with_name("quality"))
+        # A network is not measured on the masks that it was trained on.
+        taught = list[str]()
+        if "teacher" in stages:
+            taught = need(TEACHER / TAUGHT, "teacher").read_text(encoding="utf-8").splitlines()
+        return measure(params, manifest, part, start, part.with_name("quality"), taught)
 
 
 def write_proxies(

@@ -50,15 +50,18 @@ def measure(
     folder: Path,
     seeds: Path | None = None,
     resume: Path | None = None,
+    taught: Sequence[str] = (),
 ) -> dict[str, float]:
     """Write quality.json, quality.csv and images.csv into `folder`; each process its share.
 
     Args:
         params: all of params.yaml.
-        manifest: the data set; strong and weak images that have a true mask are measured.
+        manifest: the data set; strong and weak images that have a true mask are measured. Pixels
+            that a proxy ignores count as wrong, as pixels without a seed do.
         folder: data/proxy/<generator>, with masks/ in it.
         seeds: data/seeds, where the generator starts from them.
         resume: folder for the counts so far, from which a stopped run resumes, or None.
+        taught: ids of images to leave out: the generator was trained on their masks.
 
     Returns:
         number of images measured, then percentages: mean seed precision, share of grid points
@@ -68,7 +71,8 @@ def measure(
     # Images in folds have no seeds: the classifier has not seen them.
     seeds = None if manifest.fold_sizes else seeds
     rows = manifest.train() if seeds is None else manifest.tagged()
-    known = [i for i, row in enumerate(rows) if row.mask and proxy_path(row.id, folder).exists()]
+    masked = {row.id for row in rows if row.mask} - {*taught}
+    known = [i for i, r in enumerate(rows) if r.id in masked and proxy_path(r.id, folder).exists()]
     if seeds is None:
         totals, iou_N = count_proxies(manifest, known, folder, resume)
     else:

@@ -114,6 +114,12 @@ def test_advice(spoil: Callable[[Path], object], said: str, tmp_path: Path) -> N
     assert said in findings(tmp_path / "mine", tmp_path)
 
 
+def test_folds_are_not_for_folders_without_tags(tmp_path: Path) -> None:
+    make_folder(tmp_path / "mine")
+    (tmp_path / "mine/tags.csv").unlink()
+    assert "folds" not in findings(tmp_path / "mine", tmp_path)
+
+
 def test_it_says_what_becomes_of_large_photographs(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     make_folder(root)

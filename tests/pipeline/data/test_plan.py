@@ -143,9 +143,9 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_a_generator_with_fewer_proxies_has_a_list_of_its_own(tmp_path: Path) -> None:
     some = [
         make_plan("strong", 0, STRONG, WEAK),
-        make_plan("dual", 0, STRONG, WEAK[:2]),
+        replace(make_plan("dual", 0, STRONG, WEAK[:2]), epoch_images=3),
         make_plan("dual.self", 0, STRONG, WEAK),
-        make_plan("mixed", 0, STRONG, WEAK[:2]),
+        replace(make_plan("mixed", 0, STRONG, WEAK[:2]), epoch_images=3),
     ]
     write_plans(tmp_path, some)
     assert list(read_plans(tmp_path, [plan.variant for plan in some]).values()) == some
@@ -155,6 +155,20 @@ def test_a_generator_with_fewer_proxies_has_a_list_of_its_own(tmp_path: Path) ->
     assert read_plan(tmp_path, "dual.self") == some[2]
     with pytest.raises(UserError, match=r"weak-dsrg\.txt was changed after the split"):
         read_plan(tmp_path, "dual")
+
+
+def test_a_plan_does_not_depend_on_the_other_variants(tmp_path: Path) -> None:
+    few = replace(make_plan("dual", 0, STRONG, WEAK[:2]), epoch_images=3)
+    others = [make_plan("strong", 0, STRONG, WEAK), make_plan("dual.self", 0, STRONG, WEAK)]
+    for folder, some in ((tmp_path / "a", [few]), (tmp_path / "b", [*others, few])):
+        folder.mkdir()
+        write_plans(folder, some)
+    one, two = ((tmp_path / f / "plans/dual.json").read_bytes() for f in "ab")
+    assert one == two
+    assert [make_plan("strong", 0, STRONG, WEAK, generator=g) for g in ("dsrg", "self")] == [
+        others[0],
+        others[0],
+    ]
 
 
 def test_proxies_are_those_of_the_plan_s_generator(images: Manifest, tmp_path: Path) -> None:

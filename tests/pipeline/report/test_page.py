@@ -195,7 +195,7 @@ def test_one_seed_and_no_strong(params: Params, run: Path) -> None:
     page = render(few)
     assert "With one training per variant" in page
     assert "The interval is over the choice of val images" in page
-    assert page.count(" over val images, one training</a>") == 1  # weak − dsrg
+    assert page.count(" over the scored images</a>") == 1  # weak − dsrg
     assert "Seed by seed" not in page
     assert "<code>dvc exp run -S 'ensembles=[weak]'</code>" in page
     assert "strong − mixed</td>" in page  # a claim that this run cannot judge
@@ -208,7 +208,7 @@ def test_one_training_has_an_interval_over_images(params: Params, run: Path) -> 
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     page = " ".join(render(one).split())
     rows = {row[0]: row for row in read_rows(Path("report/tables/table1.csv"))}
-    assert " over val images, one training" in rows["dual"][5]
+    assert " over the scored images" in rows["dual"][5]
     low, high = (float(n.replace("−", "-")) for n in re.findall(r"[+−][\d.]+", rows["dual"][5]))
     assert low < float(rows["dual"][4].replace("−", "-")) < high
     assert f"(95 % interval {rows['dual'][5]})" in page

@@ -98,6 +98,16 @@ def test_each_generator_s_variants_have_its_weak_images(ready: Manifest, tmp_pat
     (proxy_dir("files") / MADE).write_text(f"{ids[0]}\n", "utf-8")
     with pytest.raises(UserError, match="generator files made no proxy of a weak image"):
         write_split(small_params(**few), ready, other)
+    unused = small_params(**{**few, "variants": ["strong", "dual"]})
+    unlisted = small_params(variants=["strong", "dual"])
+    for folder, chosen in ((tmp_path / "unused", unused), (tmp_path / "unlisted", unlisted)):
+        folder.mkdir()
+        write_split(chosen, ready, folder)
+    for name in ("strong", "dual"):
+        one, two = (
+            (tmp_path / f / f"plans/{name}.json").read_bytes() for f in ("unused", "unlisted")
+        )
+        assert one == two
 
 
 def test_a_plan_knows_the_classifier_it_starts_from(ready: Manifest, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The dispatch to the kinds of data sets, and that a failure leaves what was there."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,5 @@ def test_the_manifest_changes_with_any_file_it_names(tmp_path: Path) -> None:
     assert before.md5 == hashlib.md5(b"imagemask").hexdigest()
     (tmp_path / "b.png").write_bytes(b"other")
     assert module.mark(row, manifest).md5 != before.md5
+    both = replace(row, truth="b.png", proxy="a.png")
+    assert module.mark(both, manifest).md5 == hashlib.md5(b"imageotherotherimage").hexdigest()

@@ -119,6 +119,15 @@ def test_only_images_with_masks_are_measured(
     assert measure(small_params(), replace(manifest, rows=rows), proxy, seeds)["images"] == 6
 
 
+def test_masks_that_the_generator_was_trained_on_are_not_measured(
+    manifest: Manifest, folders: tuple[Path, Path]
+) -> None:
+    taught = [row.id for row in manifest.of("strong")]
+    assert measure(small_params(), manifest, folders[1], taught=taught)["images"] == 10
+    with (folders[1] / "images.csv").open(newline="") as file:
+        assert not {row["id"] for row in csv.DictReader(file)} & {*taught}
+
+
 def test_without_any_mask_there_is_nothing_to_measure(
     manifest: Manifest, folders: tuple[Path, Path]
 ) -> None:
