@@ -1,6 +1,7 @@
 """dvc.yaml says the truth: stages list the rooms they use, params that exist, and no more."""
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ UNLISTED = {
 }
 
 
+@cache
 def dvc_yaml() -> dict[str, Any]:
     return YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 
@@ -52,13 +54,14 @@ def is_empty(file: str) -> bool:
     return len(body) <= 1 and all(isinstance(node, ast.Expr) for node in body)
 
 
-def closure_of(stage: str) -> set[str]:
+@cache
+def closure_of(stage: str) -> frozenset[str]:
     """Every module that a stage imports, directly or not, by any name in params.yaml."""
     closure = import_closure(f"stages.{stage}", ROOT)
     for loader, kind in LOADED_BY_NAME.items():
         if loader in closure:
             closure |= set().union(*(import_closure(kind.path(n), ROOT) for n in kind.names()))
-    return {file for file in closure if not is_empty(file)}
+    return frozenset(file for file in closure if not is_empty(file))
 
 
 def listed_by(stage: str) -> dict[str, set[str]]:

@@ -1,7 +1,7 @@
 """docs/tutorial.md word by word, in an empty copy of the project, on images made here.
 
 Every fenced block of the page runs as it stands, in its order, in one shell after the other. There
-are 20 masks and 300 tagged images as the page says, of 64 pixels. Two things are not as a reader
+are 20 masks, as the page says, and 60 tagged images, of 64 pixels. Two things are not as a reader
 has them: torch is installed already, and the recipe the page copies has its steps cut down (and
 nothing else: sizes and batches stay), for all of them take many minutes.
 """
@@ -25,7 +25,7 @@ from tests.trees import save_mask
 PAGE = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh( predict)?\n(.*?)^```$", PAGE, re.M | re.S)
 SHORT = {"cam.optimiser.iterations": 12, "dsrg.optimiser.iterations": 3, "train.iterations": 6}
-MASKS, TAGGED, NEW = 20, 300, 3
+MASKS, TAGGED, NEW = 20, 60, 3
 ENV = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -94,7 +94,7 @@ def test_the_tutorial_word_by_word(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{text}\n{done.stdout}"
         printed += done.stdout
     assert "This folder can be trained on." in printed
-    assert "folder: 16 strong, 300 weak, 4 val, 0 test" in printed
+    assert "folder: 16 strong, 60 weak, 4 val, 0 test" in printed
     assert "miou" in printed
     assert "dual" in (project / "report" / "index.html").read_text("utf-8")
     assert "photo-0" in (project / "check" / "index.html").read_text("utf-8")

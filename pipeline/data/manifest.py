@@ -325,7 +325,8 @@ def write_reading(folder: Path, reading: Reading) -> None:
 def read_reading(folder: Path) -> Reading:
     """Read reading.json.
 
-    Stages need not depend on it: what follows from it is in the md5 of manifest.csv.
+    Stages that read images need not depend on it: what follows from it is in manifest.csv. The one
+    that keeps the numbers depends on the param.
 
     Raises:
         UserError: the file is damaged.

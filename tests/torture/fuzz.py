@@ -123,18 +123,19 @@ def read_folders(folder: Path) -> tuple[Read, list[bytes]]:
     logging.disable()
     params = small_params(dataset="folder")
     names = ("classes.txt", "tags.csv", "splits/train.txt", "splits/val.txt")
-    for name in ("images", "masks", "splits"):
-        (folder / name).mkdir()
+    root, made = folder / "mine", folder / "made"
+    for path in (root / "images", root / "masks", root / "splits", made):
+        path.mkdir(parents=True)
     for name in ("m0", "m1", "m2", "t0", "t1"):
-        Image.new("RGB", (4, 4)).save(folder / "images" / f"{name}.jpg")
+        Image.new("RGB", (4, 4)).save(root / "images" / f"{name}.jpg")
         if name < "t":
-            Image.new("L", (4, 4), 1).save(folder / "masks" / f"{name}.png")
+            Image.new("L", (4, 4), 1).save(root / "masks" / f"{name}.png")
 
     def read(data: bytes) -> None:
         parts = data.split(b"\0")[: len(names)]
         for name, part in zip(names, parts + [b""] * len(names), strict=False):
-            written(folder / name, part)
-        reader.prepare(folder, folder, params)
+            written(root / name, part)
+        reader.prepare(made, root, params)
 
     return read, seeds.folders()
 
@@ -145,9 +146,8 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
 
     from PIL import Image
 
-    from pipeline.datasets.folder.prepare import find
+    from pipeline.datasets.folder.prepare import find, look
     from pipeline.datasets.reading.findings import Findings
-    from pipeline.datasets.reading.manifest_rows import inspect_all
     from tests.torture import seeds
 
     logging.disable()
@@ -165,8 +165,7 @@ def read_exports(folder: Path) -> tuple[Read, list[bytes]]:
         path = written(root / name, data[1:])
         try:
             found = find(made, root, findings)
-            known = found.annotations
-            list(inspect_all(found.entries, known.classes, made, root, findings, known.reader))
+            list(look(found, made, root, findings, 8))
         finally:
             path.unlink()
             (root / "masks" / "a.png").unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.data.manifest import SPLITS, Manifest, read_manifest
 from pipeline.datasets.reading.download import download
-from pipeline.settings.params import Params
+from tests.settings import small_params
 
 MASKED = [f"m{n}" for n in range(5)]
 TAGGED = [f"t{n}" for n in range(3)]
@@ -51,14 +50,9 @@ def run(
     root: Path, folder: Path, share: float = 0.4, seed: int = 0, longest_side: int = 512
 ) -> Manifest:
     """Prepare the data set and read it back."""
-    options = SimpleNamespace(val_share=share, longest_side=longest_side, folds=None)
-    block = SimpleNamespace(folder=options)
-    params = Params.model_construct(
-        dataset="folder",
-        data_root=str(root),
-        seed=seed,
-        download=block,
-        split=SimpleNamespace(strong=None),
+    params = small_params(
+        **{"dataset": "folder", "data_root": str(root), "seed": seed},
+        **{"download.folder.val_share": share, "download.folder.longest_side": longest_side},
     )
     counts = download(params, folder)
     manifest = read_manifest(folder, root)
