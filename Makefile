@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup repro verify test docs bench torture exporters lint audit clean
+.PHONY: setup repro verify test docs bench gpu torture exporters lint audit clean
 
 setup: .venv/.ready
 
@@ -28,7 +28,7 @@ verify: setup
 
 # In two processes of one thread each: threads that wait for a core that the other has slow both down.
 test: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 docs: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[docs]"
@@ -39,6 +39,10 @@ bench: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[bench]"
 	$(BIN)/python -m pip install --quiet --editable ".[peers]" || echo "no compiler: without pydensecrf2"
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m benchmarks
+
+# With whatever torch is there: no network is asked, and DVC is not needed (docs/scaling.md).
+gpu:
+	$(PYTHON) -m benchmarks.gpu
 
 torture: .venv/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint $< --editable ".[torture]"
@@ -66,4 +70,4 @@ audit:
 	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 clean:
-	rm -rf data report check live/* site dvc_plots
+	rm -rf data report check gpu live/* site dvc_plots

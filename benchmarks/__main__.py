@@ -18,7 +18,7 @@ from pipeline.base.atomic import whole_file
 from pipeline.base.record import commit, device
 
 MODULES = (
-    *("growing", "crf", "loading", "steps", "training", "recipes"),
+    *("growing", "crf", "loading", "steps", "training", "lite0", "recipes"),
     *("starting", "predicting", "growth", "memory", "whole_run"),
 )
 LATEST = Path("benchmarks/latest.json")

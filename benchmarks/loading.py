@@ -16,7 +16,7 @@ from pipeline.batches.augment import MEAN, MEAN_COLOUR, STD, View, normalise
 from pipeline.batches.labelled import Labelled, Views
 from pipeline.batches.order import Item
 from pipeline.data.manifest import IGNORE
-from pipeline.devices.device import rng
+from pipeline.data.randomness import rng
 
 VIEW = View(328, 0.5, 1.5)
 BATCH, BATCHES = 16, 4

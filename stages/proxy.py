@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.base.errors import UserError
-from pipeline.settings.paths import PARAMS, SEEDS, proxy_dir, record_file
+from pipeline.settings.paths import PARAMS, SEEDS, first_pictures, proxy_dir, record_file
 from stages.command import Device, ParamsFile, read_params, stage
 from stages.processes import start
 
@@ -26,6 +26,7 @@ def main(
 
     from pipeline.base.record import write_record
     from pipeline.data.manifest import open_manifest
+    from pipeline.report.proxy_page import write_proxy_page
     from pipeline.weak.proxy.proxy import make_proxies
 
     with start(params) as world:
@@ -34,8 +35,9 @@ def main(
         if world.leads:
             record = record_file(f"proxy {generator}")
             write_record(record, folder / "images.csv", device=world.device, summary=quality)
+            write_proxy_page(params, open_manifest(params), generator, first_pictures(generator))
             typer.echo("; ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items()))
-            typer.echo(f"wrote {folder}")
+            typer.echo(f"wrote {folder}; first pictures: open {first_pictures(generator)}")
 
 
 if __name__ == "__main__":

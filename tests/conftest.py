@@ -18,6 +18,11 @@ from tests.repository import fill_repository
 from tests.settings import small_params
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: else one process would wait at the end for the other's."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def params() -> Params:
     """The repository's own params.yaml with every size and length cut down."""

@@ -30,6 +30,7 @@ LOADED_BY_NAME = {
 UNLISTED = {
     "pipeline/base": "how a process behaves: errors, stops, whole files, locks; it makes no value",
     "pipeline/runs": "shows and resumes; a resumed run ends in the same bytes (test_kills.py)",
+    "pipeline/report": "a page that is no output, beside stage proxy",
     "pipeline/settings/params.py": "checks values; those that a stage reads are in its params",
     "pipeline/settings/params_file.py": "reads params.yaml as it stands, or refuses it",
     "pipeline/settings/needs.py": "what a run needs stands in data/needs, which is listed",

@@ -17,7 +17,8 @@ from pipeline.batches.loading import loader
 from pipeline.batches.order import BatchPlan, Item
 from pipeline.data.images import read_image, read_mask
 from pipeline.data.pairs import Pair
-from pipeline.devices.device import layout, rng, without_mps
+from pipeline.data.randomness import rng
+from pipeline.devices.device import layout, without_mps
 
 SURE = 255  # a mask's confidence in bytes: this is 1
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from pipeline.devices.device import rng
+from pipeline.data.randomness import rng
 from pipeline.devices.distributed import world
 
 

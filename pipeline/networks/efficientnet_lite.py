@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pipeline.networks.grid import Geometry
-from pipeline.networks.layers import BatchNorm
+from pipeline.networks.layers import BatchNorm, Layers
 
 STEM = 32  # channels of the first convolution, which has stride 2
 # Of each stage: kernel, stride, expansion, channels, blocks.
@@ -45,7 +45,7 @@ def lite0(stride: int) -> tuple[nn.Module, Geometry]:
             MobileBlock(width, expansion, width, kernel, 1, dilation) for _ in range(count - 1)
         ]
         channels = width
-    body = nn.Sequential(
+    body = Layers(
         OrderedDict(
             _conv_stem=nn.Conv2d(3, STEM, 3, stride=2, padding=1, bias=False),
             _bn0=_norm(STEM),
@@ -57,7 +57,7 @@ def lite0(stride: int) -> tuple[nn.Module, Geometry]:
     return body, Geometry(channels, stride, corner=True, saliency="_blocks.5")
 
 
-class MobileBlock(nn.Sequential):
+class MobileBlock(Layers):
     """A 1x1 convolution to more channels, a depthwise one, and a 1x1 one to fewer, linear."""
 
     def __init__(

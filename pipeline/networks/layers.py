@@ -1,10 +1,14 @@
-"""Own layers: multiplication by a constant, and two that act on the whole batch.
+"""Own layers: a constant factor, frozen batch norm folded away, two that act on the whole batch.
 
 If a batch is spread over processes (pipeline.devices.distributed), each has rows rank, rank + size,
 ..., and Dropout and BatchNorm give these rows the same as in one process.
 Shape legend: B batch, C channels, H W grid.
 """
 
+from itertools import pairwise
+from typing import TypeGuard
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.devices.device import layout
@@ -79,3 +83,44 @@ class BatchNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(mean_C, momentum)
         self.running_var.lerp_(unbiased_C, momentum)
         self.num_batches_tracked.add_(1)
+
+
+class Layers(nn.Sequential):
+    """Layers in order; while training, batch norm that is frozen is folded into its convolution.
+
+    With its statistics fixed it only scales and shifts each channel. Done to the weights instead,
+    it costs nothing for each pixel, and its input need not be kept for the gradients, which are
+    the same. When not training each layer is called, as hooks on them want it.
+    """
+
+    def forward(self, values_BCHW: Tensor) -> Tensor:
+        """Apply all layers."""
+        folded = False
+        for layer, following in pairwise([*self, None]):
+            if folded:  # into the convolution before it
+                folded = False
+                continue
+            assert layer is not None
+            if self.training and isinstance(layer, nn.Conv2d) and is_frozen(following):
+                values_BCHW, folded = convolve_scaled(layer, following, values_BCHW), True
+            else:
+                values_BCHW = layer(values_BCHW)
+        return values_BCHW
+
+
+def is_frozen(layer: nn.Module | None) -> TypeGuard[nn.BatchNorm2d]:
+    """Whether it is batch norm that takes its running statistics."""
+    return isinstance(layer, nn.BatchNorm2d) and not layer.training
+
+
+def convolve_scaled(conv: nn.Conv2d, norm: nn.BatchNorm2d, values_BCHW: Tensor) -> Tensor:
+    """A convolution without bias and the frozen batch norm behind it, as one convolution."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale_C = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    shift_C = norm.bias - norm.running_mean * scale_C
+    weight = conv.weight * scale_C[:, None, None, None]
+    assert isinstance(conv.padding, tuple)
+    return F.conv2d(
+        values_BCHW, weight, shift_C, conv.stride, conv.padding, conv.dilation, conv.groups
+    )

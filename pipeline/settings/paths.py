@@ -11,7 +11,7 @@ DATASET = DATA / "dataset"  # download: manifest.csv, classes.csv, images/ and m
 NEEDS = DATA / "needs"  # needs: <stage>.txt, yes or no, for the stages that not every run needs
 SEEDS = DATA / "seeds"  # seeds: classifier.safetensors, seeds.npy, history.csv
 DSRG = DATA / "dsrg"  # dsrg: network.safetensors, history.csv
-TEACHER = DATA / "teacher"  # teacher: network.safetensors, history.csv
+TEACHER = DATA / "teacher"  # teacher: network.safetensors, history.csv, taught.txt
 PROXY = DATA / "proxy"  # proxy: <generator>/{masks, confidence, made.txt, quality.json, ...}
 SPLIT = DATA / "split"  # split: strong.txt, weak.txt, weak-<generator>.txt, plans/<variant>.json
 MODELS = DATA / "models"  # train: <variant>/<seed>/{network.safetensors, history.csv}
@@ -28,11 +28,17 @@ CHECKSUMS = RESULTS / "checksums.txt"  # make verify: what a run is compared wit
 SPREAD = RESULTS / "spread.csv"  # and how far training seeds lie apart
 LIVE = Path("live")  # trainings: <name>/plots/metrics/*.tsv, which grow while they run
 REPORT = Path("report")  # report: index.html, run.html, tables/, plots/
+CHECK = Path("check")  # pages beside a run: index.html of stages.check, proxies-<generator>.html
 # What stages and DVC replace and remove as a whole.
 OUTPUTS = (
     *(DATASET, NEEDS, SEEDS, DSRG, TEACHER, PROXY, SPLIT, MODELS, PREDICTIONS, PACKAGES),
     *(CHECKPOINTS, TENSORBOARD, RECORDS, RESULTS, LIVE, REPORT),
 )
+
+
+def first_pictures(generator: str) -> Path:
+    """The page that stage proxy leaves for whoever waits; no output for DVC."""
+    return CHECK / f"proxies-{generator}.html"
 
 
 def model_dir(variant: str, seed: int) -> Path:

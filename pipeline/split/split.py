@@ -10,8 +10,8 @@ from pipeline.base.errors import UserError, need
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import made_by, proxies_hash
 from pipeline.data.plan import Plan, list_hash, make_plan, write_plans
+from pipeline.data.randomness import rng
 from pipeline.data.seeds import CLASSIFIER
-from pipeline.devices.device import rng
 from pipeline.settings.params import Params
 from pipeline.settings.paths import SEEDS
 from pipeline.settings.variants import find_variant

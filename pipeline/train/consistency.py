@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.batches.order import Item
 from pipeline.data.manifest import IGNORE
-from pipeline.devices.device import rng
+from pipeline.data.randomness import rng
 from pipeline.devices.distributed import gathered, total, world
 from pipeline.train.losses import summed_cross_entropy
 

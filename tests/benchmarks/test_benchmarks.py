@@ -131,9 +131,9 @@ def test_a_recipe_is_measured_in_a_process_of_its_own() -> None:
 def test_the_main_run_trains_on_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_run, "DISTINCT", 2)
     params = small_params(**{"train.epochs": 1, "train.decay_epoch": 1})
-    seconds, steps = whole_run.run(params, strong=3, weak=4)
-    assert seconds > 0
-    assert steps == 2  # halves of two
+    done = whole_run.train_dual(params, strong=3, weak=4)
+    assert done.seconds > 0
+    assert done.steps == len(done.losses) == 2  # halves of two
 
 
 def test_limits_are_rates() -> None:

@@ -15,8 +15,8 @@ from pipeline.batches.loading import loader
 from pipeline.batches.order import BatchPlan, Item
 from pipeline.data.images import read_image, tag_vector
 from pipeline.data.manifest import Manifest, Row
+from pipeline.data.randomness import rng
 from pipeline.data.seeds import UNSEEDED
-from pipeline.devices.device import rng
 from pipeline.settings.params import Optimiser
 
 

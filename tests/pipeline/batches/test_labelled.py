@@ -80,6 +80,7 @@ def test_decoding_apart_from_the_views_changes_no_byte(
     assert same(made(streams), [(batch.images, batch.masks) for batch in cut])
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_cuts_the_same_views(streams: list[list[Pair]]) -> None:
     images = LabelledImages(streams, 10)

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 
 from pipeline.batches.order import BatchPlan, drawn
-from pipeline.devices.device import rng
+from pipeline.data.randomness import rng
 
 
 def passes(count: int, seed: int, stream: int, times: int = 1) -> list[int]:

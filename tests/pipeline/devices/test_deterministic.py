@@ -96,6 +96,7 @@ def test_growing_is_let_pass(with_gpu: None) -> None:
     assert enabled()
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_repeats_a_step_to_the_last_bit(as_before: None) -> None:
     use_deterministic(wanted=True)

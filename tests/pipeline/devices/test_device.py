@@ -5,7 +5,8 @@ import random
 import numpy as np
 import torch
 
-from pipeline.devices.device import pick_device, rng, seed_everything, use_tf32
+from pipeline.data.randomness import rng
+from pipeline.devices.device import pick_device, seed_everything, use_tf32
 
 
 def draw() -> tuple[float, float, float]:

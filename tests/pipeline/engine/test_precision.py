@@ -1,5 +1,6 @@
-"""bfloat16 training reaches what float32 reaches, on the embedded data."""
+"""bfloat16 training learns as float32 does, on the embedded data."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,14 @@ from pipeline.train.train import train_network
 from pipeline.weak.seeds.seeds import make_seeds
 from tests.settings import put, raw_values
 
-# The repository's own params on fewer scenes and steps: a minute's work.
+# The repository's own params on fewer scenes and steps: seconds of work.
 SHORTER = {
-    "download.shapes": {"strong": 60, "weak": 60, "val": 60, "size": 64},
-    "cam.optimiser.iterations": 300,
-    "cam.optimiser.decay_every": 200,
-    "train.iterations": 250,
-    "train.validations": 1,
+    "download.shapes": {"strong": 60, "weak": 60, "val": 4, "size": 64},
+    "cam.optimiser.iterations": 100,
+    "cam.optimiser.decay_every": 80,
+    "train.iterations": 100,
+    "train.validations": 0,
 }
-NOISE = 4.0  # mIoU: the three seeds of float32 lie that far apart (34.2, 38.9, 38.9)
 
 pytestmark = pytest.mark.slow
 
@@ -45,16 +45,17 @@ def pretrained(workspace: Path) -> Manifest:
     return manifest
 
 
-def test_bf16_reaches_the_score_of_fp32(pretrained: Manifest, workspace: Path) -> None:
+def test_the_same_batches_teach_bf16_as_much_as_fp32(pretrained: Manifest, workspace: Path) -> None:
     lists = [[row.id for row in pretrained.of(split)] for split in ("strong", "weak")]
-    plan = make_plan("strong", 0, *lists)
-    scores: dict[str, list[float]] = {}
+    losses = {}
     for precision in ("fp32", "bf16"):
-        for seed in range(3):
-            folder = workspace / f"{precision}{seed}"
-            folder.mkdir()
-            found = train_network(params(precision), pretrained, plan, seed, folder)
-            scores.setdefault(precision, []).append(found["val_miou"])
-    assert min(scores["fp32"]) > 25  # it has learnt something
-    assert scores["bf16"] != scores["fp32"]
-    assert np.mean(scores["bf16"]) == pytest.approx(np.mean(scores["fp32"]), abs=NOISE)
+        folder = workspace / precision
+        folder.mkdir()
+        train_network(params(precision), pretrained, make_plan("strong", 0, *lists), 0, folder)
+        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
+            losses[precision] = np.array([float(row["loss"]) for row in csv.DictReader(file)])
+    fp32, bf16 = losses["fp32"], losses["bf16"]
+    assert len(fp32) == 100
+    assert fp32[-25:].mean() < fp32[:5].mean() / 2  # it has learnt something
+    assert (bf16 != fp32).any()
+    assert bf16[-25:].mean() == pytest.approx(fp32[-25:].mean(), rel=0.1)

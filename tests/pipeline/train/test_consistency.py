@@ -11,7 +11,7 @@ from pipeline.batches.augment import normalise
 from pipeline.batches.labelled import Batch
 from pipeline.batches.order import Item
 from pipeline.data.manifest import IGNORE
-from pipeline.devices.device import rng
+from pipeline.data.randomness import rng
 from pipeline.engine.forward import prepare
 from pipeline.networks.grid import upsample
 from pipeline.train import consistency as module

@@ -220,6 +220,7 @@ def test_images_of_a_batch_do_not_touch(cases: list[Case]) -> None:
         assert torch.equal(run([case])[0], grown)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_the_same_and_is_never_waited_for(cases: list[Case]) -> None:
     expected = run(cases)
