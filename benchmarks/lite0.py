@@ -23,10 +23,15 @@ CLASSES = 7
 
 def views(params: Params) -> tuple[Tensor, Tensor]:
     """Random images, normalised, and labels, of the recipe's batch and crop."""
-    count, side = params.train.batch_size, params.train.crop
+    count, side = params.train.batch_size, side_of(params)
     generator = torch.Generator().manual_seed(0)
     images_B3HW = torch.randn(count, 3, side, side, generator=generator)
     return images_B3HW, torch.randint(0, CLASSES, (count, side, side), generator=generator)
+
+
+def side_of(params: Params) -> int:
+    """The recipe's crop, down to a multiple of the stride: the library takes no other."""
+    return params.train.crop // 16 * 16
 
 
 def our_step(params: Params, branches: int) -> Callable[[], None]:
@@ -44,11 +49,12 @@ def our_step(params: Params, branches: int) -> Callable[[], None]:
     forward = prepare(network, params.engine, train.batch_size)
     optimiser = paper_adam(network, train)
     images_B3HW = images_B3HW.contiguous(memory_format=torch.channels_last)
+    side = side_of(params)
     sizes = (train.batch_size // branches,) * branches
 
     def step() -> None:
         logits_BChw = forward(images_B3HW, sizes)
-        logits_BCHW = upsample(logits_BChw, (train.crop, train.crop), network.backbone.geometry)
+        logits_BCHW = upsample(logits_BChw, (side, side), network.backbone.geometry)
         optimiser.zero_grad(set_to_none=True)
         segmentation_loss(logits_BCHW, labels_BHW, sizes).backward()
         optimiser.step()
@@ -84,7 +90,7 @@ def rows() -> Iterator[Row]:
     params = load_params(ROOT / RECIPE)
     sides = (our_step(params, 1), our_step(params, 2), library_step(params))
     strong, dual, library = (1000 * seconds for seconds in in_turns(*sides, rounds=6))
-    shape = f"batch {params.train.batch_size} at {params.train.crop} px"
+    shape = f"batch {params.train.batch_size} at {side_of(params)} px"
     for name, ours in (("strong", strong), ("dual", dual)):
         yield Row(
             f"training step, Lite0 at stride 16, `{name}`, {shape}",

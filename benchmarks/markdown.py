@@ -9,7 +9,7 @@ from pipeline.base.atomic import whole_file
 
 PAGE = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- table: make bench -->\n", "<!-- end of table -->\n"
-HEAD = "| what | against | ours | peer | limit | unit | ratio | aim | |\n" + 9 * "|---" + "|\n"
+HEAD = "| what | against | ours | peer | limit | unit | ratio | aim | | again |\n" + 10 * "|---" + "|\n"
 
 
 def table(entries: list[dict[str, Any]]) -> str:
@@ -32,6 +32,7 @@ def line(entry: dict[str, Any]) -> str:
         f"{entry['ratio']:.2f}×",
         aim,
         verdict,
+        f"`{entry['module']}`",
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 
+import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
@@ -9,24 +10,36 @@ from pipeline.devices.distributed import world
 
 
 class ImageCache:
-    """Tensors by what they were read from."""
+    """Tensors of bytes by what they were read from, in one block of memory.
 
-    LIMIT = 2**28  # bytes, in all processes that decode together
+    Each on its own, they would lie between what training takes and gives back, and leave holes
+    there that nothing else fits into: half of the cache's size again.
+    """
+
+    LIMIT = 2**27  # bytes, in all processes that decode together
 
     def __init__(self) -> None:
         """Start empty."""
         self.tensors: dict[Hashable, tuple[Tensor, ...]] = {}
-        self.held = 0
+        self.room: Tensor | None = None
 
     def get(self, key: Hashable, read: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """What `read` returns, from memory where it was read before and there was room."""
         if key in self.tensors:
             return self.tensors[key]
         tensors = read()
+        if self.room is None:  # in the process that decodes; only what is written takes memory
+            self.room = torch.empty(self.LIMIT // decoders(), dtype=torch.uint8)
         size = sum(tensor.nbytes for tensor in tensors)
-        if self.held + size <= self.LIMIT // decoders():
-            self.held += size
-            self.tensors[key] = tensors
+        if size <= len(self.room):
+            places = self.room[:size].split([tensor.nbytes for tensor in tensors])
+            self.room = self.room[size:]
+            self.tensors[key] = tensors = tuple(
+                place.as_strided(tensor.shape, tensor.stride(), place.storage_offset()).copy_(
+                    tensor
+                )
+                for place, tensor in zip(places, tensors, strict=True)
+            )
         return tensors
 
 

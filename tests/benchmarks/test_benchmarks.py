@@ -151,7 +151,10 @@ def test_the_page_shows_the_last_measurement() -> None:
 def test_predicting_is_measured_by_the_real_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predicting, "IMAGES", 2)
     monkeypatch.setattr(predicting, "ROUNDS", 1)
-    first, each = predicting.rows()
+    monkeypatch.setattr(predicting, "LARGE_IMAGES", 2)
+    monkeypatch.setattr(predicting, "LARGE", (300, 200))
+    first, *others = predicting.rows()
     assert first.ours > 0.5  # torch alone takes longer to import
-    assert each.ours > 0
-    assert each.peer > 0
+    assert len(others) == 3
+    assert all(row.ours > 0 and row.peer > 0 for row in others)
+    assert all(" MB" in row.note for row in others[1:])
