@@ -9,7 +9,11 @@ from pipeline.base.atomic import whole_file
 
 PAGE = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- table: make bench -->\n", "<!-- end of table -->\n"
-HEAD = "| what | against | ours | peer | limit | unit | ratio | aim | | again |\n" + 10 * "|---" + "|\n"
+HEAD = (
+    "| what | against | ours | peer | limit | unit | ratio | aim | | again |\n"
+    + 10 * "|---"
+    + "|\n"
+)
 
 
 def table(entries: list[dict[str, Any]]) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.batches.augment import normalise, resize
-from pipeline.networks.grid import ROWS, resize_rows, upsample
+from pipeline.networks.grid import ROWS, best_class, resize_rows, upsample
 from pipeline.train.network import DualBranchNet
 
 # Pixels that a network gets at once (2048 x 2048). Images that are larger at their largest scale go
@@ -146,7 +146,7 @@ def predict_bands(
             for top in range(0, size[0], ROWS)
         )
     for top, scores_CRW in bands:
-        mask_RW = scores_CRW.argmax(dim=0).to(torch.uint8).cpu().numpy()
+        mask_RW = best_class(scores_CRW).to(torch.uint8).cpu().numpy()
         wanted = None
         if probabilities:
             wanted = (scores_CRW.softmax(dim=0) if logits else scores_CRW.clone()).cpu()

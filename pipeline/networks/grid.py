@@ -66,9 +66,14 @@ def argmax_at(scores_Chw: Tensor, size: tuple[int, int]) -> Tensor:
     By bands: at twelve megapixels the scores of twenty classes would take a gigabyte.
     """
     if scores_Chw.shape[-2:] == size:
-        return scores_Chw.argmax(dim=0)
+        return best_class(scores_Chw)
     bands = (slice(top, min(size[0], top + ROWS)) for top in range(0, size[0], ROWS))
-    return torch.cat([resize_rows(scores_Chw, size, band).argmax(dim=0) for band in bands])
+    return torch.cat([best_class(resize_rows(scores_Chw, size, band)) for band in bands])
+
+
+def best_class(scores_CHW: Tensor) -> Tensor:
+    """The first class (H, W) with the largest score."""
+    return scores_CHW.max(dim=0).indices  # as argmax, which takes six times as long on a CPU
 
 
 def downsample(images_B3HW: Tensor, grid: tuple[int, int], geometry: Geometry) -> Tensor:
