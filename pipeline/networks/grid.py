@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ROWS = 256  # of an image, for which scores are interpolated at a time
+ROWS = 32  # of an image, for which scores are interpolated at a time: memory that is used again
 
 
 @dataclass(frozen=True)
