@@ -26,11 +26,7 @@ def write_proxy_page(params: Params, manifest: Manifest, generator: str, path: P
     ids = [row.id for row in manifest.train()]
     grids = proxy_grids(params.model_copy(update={"proxy": alone}), manifest, ids)
     used = {index for grid in grids.values() for index in grid.indices}
-    values = {
-        "generator": generator,
-        "images": len(ids),
-        "grids": grids,
-        "legend": legend(manifest.classes, used),
-    }
+    colours = legend(manifest.classes, used)
+    values = {"generator": generator, "grids": grids, "legend": colours}
     with whole_file(path) as part:
         part.write_text(render("proxy_page.html.j2", values, {}), "utf-8", newline="\n")
