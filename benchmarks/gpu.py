@@ -72,6 +72,8 @@ def main(
 ) -> None:
     """Measure what is not measured yet, a process for each part; then write gpu.json and a page."""
     out = out.resolve()  # each part is a process that runs in the project's folder
+    if toy and part is None:  # apart from what is really measured
+        out = out / "toy"
     if part is not None:
         kind, _, what = part.partition(" ")
         with whole_file(file_of(out, part)) as path:

@@ -19,8 +19,8 @@ def small(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_run, "DISTINCT", 2)
 
 
-def called(*arguments: str) -> str:
-    result = CliRunner().invoke(app, [*arguments, "--out", "out", "--toy"])
+def called(*arguments: str, out: str = "out") -> str:
+    result = CliRunner().invoke(app, [*arguments, "--out", out, "--toy"])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -28,12 +28,12 @@ def called(*arguments: str) -> str:
 @pytest.mark.slow
 def test_every_part_gives_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [part for part in gpu.parts_of() if part != "tests"]
-    Path("out").mkdir()
+    Path("out/toy").mkdir(parents=True)
     for part in parts:
-        called("--part", part)
+        called("--part", part, out="out/toy")
     monkeypatch.setattr(gpu, "parts_of", list)
     called()
-    found = json.loads(Path("out/gpu.json").read_text("utf-8"))
+    found = json.loads(Path("out/toy/gpu.json").read_text("utf-8"))
     assert found["device"] == "CPU"
     tables = found["tables"]
     repeats = tables["Two trainings of one seed"]
@@ -45,7 +45,7 @@ def test_every_part_gives_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
         assert line["steps"] == 2
         assert line["images/s"] > 0
         assert line["loss, first tenth"] > 0
-    page = Path("out/index.html").read_text("utf-8")
+    page = Path("out/toy/index.html").read_text("utf-8")
     assert all(f"<td>{name}" in page.replace("\n", "") for name in gpu.RECIPES)
     assert "<td>yes" in page.replace("\n", "")
 
@@ -55,10 +55,10 @@ def test_a_part_that_ended_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> 
     first = called()
     assert "tests: " in first
     assert "bench nothing: " in first  # a name that is no benchmark is left out by its line
-    lines = json.loads(Path("out/tests.json").read_text("utf-8"))["lines"]
+    lines = json.loads(Path("out/toy/tests.json").read_text("utf-8"))["lines"]
     assert len(lines) >= 3
     assert {line["result"] for line in lines} <= {"skipped", "passed"}
-    assert called() == f"wrote {Path('out/index.html').resolve()}\n"
+    assert called() == f"wrote {Path('out/toy/index.html').resolve()}\n"
 
 
 def test_stages_on_photographs_go_on_where_they_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,14 +66,17 @@ def test_stages_on_photographs_go_on_where_they_stopped(monkeypatch: pytest.Monk
     monkeypatch.setattr(gpu, "parts_of", list)
     monkeypatch.setattr(gpu, "stages_of", lambda _params: ["needs", "download", "train dual 0"])
     said = called("--photographs", "voc", "--weights", "none")
-    assert f"stage train dual 0: failed, see {Path('out').resolve()}/stage-train-dual-0.log" in said
-    assert "stages.split" in Path("out/stage-train-dual-0.log").read_text("utf-8")
+    assert (
+        f"stage train dual 0: failed, see {Path('out/toy').resolve()}/stage-train-dual-0.log"
+        in said
+    )
+    assert "stages.split" in Path("out/toy/stage-train-dual-0.log").read_text("utf-8")
     monkeypatch.setattr(gpu, "stages_of", lambda _params: ["needs", "download"])
     assert "stage needs" not in called("--photographs", "voc", "--weights", "none")
-    found = json.loads(Path("out/gpu.json").read_text("utf-8"))
+    found = json.loads(Path("out/toy/gpu.json").read_text("utf-8"))
     stages = [line["stage"] for line in found["tables"]["Stages on photographs"]]
     assert stages == ["download", "needs"]
-    assert Path("out/photographs/data/dataset/manifest.csv").exists()
+    assert Path("out/toy/photographs/data/dataset/manifest.csv").exists()
 
 
 def test_the_stages_are_those_of_dvc() -> None:
