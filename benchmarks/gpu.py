@@ -43,10 +43,7 @@ PRECISIONS = {
     "bf16-compiled": {"precision": "bf16", "tf32": True, "compile": True},
 }
 # Of a real run and of a rehearsal.
-SIZES = {
-    False: {"strong": 64, "weak": 192, "steps": 200},
-    True: {"strong": 4, "weak": 4, "steps": 4},
-}
+SIZES = {False: {"strong": 64, "weak": 192}, True: {"strong": 4, "weak": 4}}
 TOY = {
     **{"machine.workers": 0, "train.batch_size": 4, "train.crop": 33, "train.neck_width": 8},
     **{"cam.image_size": 33, "cam.width": 8, "dsrg.image_size": 33, "dsrg.width": 8},
@@ -72,13 +69,12 @@ def main(
 ) -> None:
     """Measure what is not measured yet, a process for each part; then write gpu.json and a page."""
     out = out.resolve()  # each part is a process that runs in the project's folder
-    if toy and part is None:  # apart from what is really measured
-        out = out / "toy"
     if part is not None:
         kind, _, what = part.partition(" ")
-        with whole_file(file_of(out, part)) as path:
-            path.write_text(json.dumps({"part": part, "lines": PARTS[kind](what, toy)}), "utf-8")
+        keep(out, part, PARTS[kind](what, toy))
         return
+    if toy:  # apart from what is really measured
+        out = out / "toy"
     out.mkdir(parents=True, exist_ok=True)
     for name in parts_of():
         if not file_of(out, name).exists():
@@ -93,6 +89,12 @@ def main(
 def file_of(out: Path, part: str) -> Path:
     """Where the lines of a part are kept."""
     return out / f"{part.replace(' ', '-')}.json"
+
+
+def keep(out: Path, part: str, lines: list[Line]) -> None:
+    """Write the lines of a part that ended."""
+    with whole_file(file_of(out, part)) as path:
+        path.write_text(json.dumps({"part": part, "lines": lines}), "utf-8")
 
 
 def parts_of() -> list[str]:
@@ -161,9 +163,8 @@ def bench_rows(name: str, toy: bool) -> list[Line]:
 
 def repeated(kind: str, toy: bool) -> list[Line]:
     """Whether two trainings of one seed leave the same bytes, and how long they take."""
-    size = SIZES[toy]
     params = changed(ROOT / PARAMS, toy, {"engine.deterministic": kind == "deterministic"})
-    runs = [whole_run.train_dual(params, size["strong"], size["weak"]) for _ in range(2)]
+    runs = [whole_run.train_dual(params, **SIZES[toy]) for _ in range(2)]
     same = runs[0].network == runs[1].network
     return [{"mode": kind, "same bytes": same, **costs(runs[1], params)}]
 
@@ -194,8 +195,7 @@ PARTS: dict[str, Callable[[str, bool], list[Line]]] = {
 
 def trained(params: Params, toy: bool) -> Line:
     """A training on rendered photographs: its costs, and its first and last losses."""
-    size = SIZES[toy]
-    done = whole_run.train_dual(params, size["strong"], size["weak"])
+    done = whole_run.train_dual(params, **SIZES[toy])
     few = max(1, len(done.losses) // 10)
     first, last = sum(done.losses[:few]) / few, sum(done.losses[-few:]) / few
     return {**costs(done, params), "loss, first tenth": first, "loss, last tenth": last}
@@ -246,16 +246,13 @@ def run_stages(data_root: Path, weights: str, out: Path, toy: bool) -> None:
         typer.echo(f"{name}: {said}")
         if not said.endswith(" s"):
             return
-        line = {"stage": stage, "seconds": time.perf_counter() - start}
-        with whole_file(file_of(out, name)) as path:
-            path.write_text(json.dumps({"part": name, "lines": [line]}), "utf-8")
+        keep(out, name, [{"stage": stage, "seconds": time.perf_counter() - start}])
     scores = folder / "results/metrics"
     lines = [
         {"network": path.stem, "mIoU": json.loads(path.read_text("utf-8"))["miou"]}
         for path in sorted(scores.glob("*.json"))
     ]
-    with whole_file(file_of(out, "score")) as path:
-        path.write_text(json.dumps({"part": "score", "lines": lines}), "utf-8")
+    keep(out, "score", lines)
 
 
 def stages_of(params: Params) -> Iterator[str]:
