@@ -1,7 +1,8 @@
 """Run the benchmarks, print the table, update their rows in benchmarks/latest.json.
 
-python -m benchmarks            # everything
+python -m benchmarks            # all that take minutes
 python -m benchmarks crf steps  # some
+python -m benchmarks coco_size  # takes an hour, so only by its name
 """
 
 import json
@@ -17,22 +18,23 @@ from benchmarks.timing import Row
 from pipeline.base.atomic import whole_file
 from pipeline.base.record import commit, device
 
-MODULES = (
-    *("growing", "crf", "loading", "steps", "training", "lite0", "recipes"),
-    *("starting", "predicting", "growth", "memory", "whole_run"),
+DEFAULT = (
+    *("growing", "crf", "loading", "steps", "training", "lite0"),
+    *("starting", "predicting", "scale"),
 )
+MODULES = (*DEFAULT, "coco_size")
 LATEST = Path("benchmarks/latest.json")
 
 Names = Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(MODULES)}.")]
 
 
 def main(names: Names = None) -> None:
-    """Time our parts and their peers in turns; all of them where no name is given."""
+    """Time our parts and their peers in turns; all but the long ones where no name is given."""
     unknown = sorted(set(names or ()) - set(MODULES))
     if unknown:
         raise typer.BadParameter(f"no benchmark {unknown[0]!r}; there are {', '.join(MODULES)}")
     measured: dict[str, list[Row]] = {}
-    for name in names or MODULES:
+    for name in names or DEFAULT:
         typer.echo(f"{name} …", err=True)
         try:
             measured[name] = list(import_module(f"benchmarks.{name}").rows())

@@ -21,14 +21,13 @@ import pytest
 import torch
 import typer
 from jinja2 import Environment, FileSystemLoader
-from ruamel.yaml import YAML
 
 from benchmarks import whole_run
-from benchmarks.finished import ROOT
+from benchmarks.changed_params import changed_params, write_params
+from benchmarks.stage_cost import ROOT
 from pipeline.base.atomic import whole_file
 from pipeline.base.record import commit, device, peak_memory_mb
 from pipeline.settings.params import Params
-from pipeline.settings.params_file import load_params
 from pipeline.settings.paths import PARAMS
 
 LIMIT = 600  # seconds of a part; stages that were stopped resume when it is called again
@@ -211,14 +210,7 @@ def costs(done: whole_run.Trained, params: Params) -> Line:
 
 def changed(path: Path, toy: bool, changes: dict[str, Any]) -> Params:
     """The params of a file for a training here."""
-    values = load_params(path).model_dump()
-    for key, value in {**TRAINING, **changes, **(TOY if toy else {})}.items():
-        *blocks, last = key.split(".")
-        block = values
-        for name in blocks:
-            block = block[name]
-        block[last] = value
-    return Params.model_validate(values)
+    return changed_params(path, {**TRAINING, **changes, **(TOY if toy else {})})
 
 
 # --- photographs ----------------------------------------------------------------------------------
@@ -235,8 +227,7 @@ def run_stages(data_root: Path, weights: str, out: Path, toy: bool) -> None:
     params = changed(
         ROOT / f"recipes/{PHOTOGRAPHS}.yaml", toy, {"train.iterations": None, **changes}
     )
-    with (folder / PARAMS).open("w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(params.model_dump(), file)
+    write_params(params, folder / PARAMS)
     for stage in stages_of(params):
         name = f"stage {stage}"
         if file_of(out, name).exists():

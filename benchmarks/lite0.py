@@ -6,7 +6,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from benchmarks.finished import ROOT
+from benchmarks.stage_cost import ROOT
 from benchmarks.timing import Row, in_turns
 from pipeline.engine.forward import prepare
 from pipeline.engine.optim import paper_adam

@@ -16,9 +16,8 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from benchmarks.finished import ROOT
 from benchmarks.inputs import scenes
-from benchmarks.memory import CHILD
+from benchmarks.stage_cost import CHILD, ROOT
 from benchmarks.timing import Row
 from pipeline.batches.augment import MEAN, STD
 from pipeline.data.manifest import voc_palette

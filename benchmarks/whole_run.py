@@ -1,19 +1,16 @@
-"""The paper's main run at VOC size, decoding included, from start to the last step: on a GPU."""
+"""A training of `dual` on rendered photographs of VOC's size, from decoding to the last step."""
 
 import csv
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from benchmarks.inputs import scenes
-from benchmarks.timing import Row
 from pipeline.base.digests import digest
 from pipeline.data.images import write_mask
 from pipeline.data.manifest import Manifest, make_classes, read_manifest, write_manifest
@@ -21,12 +18,9 @@ from pipeline.data.manifest import Row as Entry
 from pipeline.data.pairs import proxy_path
 from pipeline.data.plan import make_plan
 from pipeline.settings.params import Params
-from pipeline.settings.params_file import load_params
 from pipeline.train.train import train_network
 
-STRONG, WEAK = 1464, 9118  # VOC's images with masks, and the rest of the 10,582
 DISTINCT = 64  # rendered photographs; the others are copies of their files
-BUDGET = 360.0  # seconds
 
 
 def write_data(folder: Path, strong: int, weak: int) -> Manifest:
@@ -76,20 +70,3 @@ def train_dual(params: Params, strong: int, weak: int) -> Trained:
             losses = [float(row["loss"]) for row in csv.DictReader(file)]
         network = digest(made / "network.safetensors")
         return Trained(seconds, int(summary["step"]), losses, network)
-
-
-def rows() -> Iterator[Row]:
-    """The recipe voc-vgg16, without ImageNet weights and without scoring on val."""
-    if not torch.cuda.is_available():
-        return
-    params = load_params(Path("recipes/voc-vgg16.yaml"))
-    train = params.train.model_copy(update={"validations": 0})
-    engine = params.engine.model_copy(update={"compile": True})
-    params = params.model_copy(
-        update={"train": train, "engine": engine, "backbone_weights": "none"}
-    )
-    done = train_dual(params, STRONG, WEAK)
-    rate = done.steps * train.batch_size / done.seconds
-    note = f"{done.steps:,} steps, {rate:.0f} images a second"
-    what = f"main run: {train.epochs} epochs over {WEAK:,} weak images at VOC size"
-    yield Row(what, "budget", done.seconds, BUDGET, "s", 1.0, note)

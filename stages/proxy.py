@@ -30,12 +30,12 @@ def main(
     from pipeline.weak.proxy.proxy import make_proxies
 
     with start(params) as world:
-        folder = proxy_dir(generator)
-        quality = make_proxies(params, open_manifest(params), generator, seeds=SEEDS, folder=folder)
+        folder, manifest = proxy_dir(generator), open_manifest(params)
+        quality = make_proxies(params, manifest, generator, seeds=SEEDS, folder=folder)
         if world.leads:
             record = record_file(f"proxy {generator}")
             write_record(record, folder / "images.csv", device=world.device, summary=quality)
-            write_proxy_page(params, open_manifest(params), generator, first_pictures(generator))
+            write_proxy_page(params, manifest, generator, first_pictures(generator))
             typer.echo("; ".join(f"{key.replace('_', ' ')} {v}" for key, v in quality.items()))
             typer.echo(f"wrote {folder}; first pictures: open {first_pictures(generator)}")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from pipeline.data.id_lists import write_ids
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.manifest import IGNORE, Manifest, read_manifest, write_manifest
 from pipeline.data.pairs import MADE, proxy_path
@@ -54,8 +55,7 @@ def ready(manifest: Manifest, workspace: Path) -> Manifest:
         mask = np.array(read_mask(manifest.path(row.mask)))
         mask[mask == IGNORE] = mask[row.height // 2 :] = 0
         write_mask(path, mask, manifest.classes)
-    ids = "".join(f"{row.id}\n" for row in manifest.train())
-    (proxy_dir("dsrg") / MADE).write_text(ids, "utf-8")
+    write_ids(proxy_dir("dsrg") / MADE, (row.id for row in manifest.train()))
     return manifest
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.base.errors import UserError, need
+from pipeline.data.id_lists import read_ids
 from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan
 from pipeline.settings.paths import proxy_dir
@@ -104,8 +105,7 @@ def made_by(generator: str) -> list[str]:
     Raises:
         UserError: stage proxy did not run for it.
     """
-    path = need(proxy_dir(generator) / MADE, f"proxy {generator}")
-    return path.read_text(encoding="utf-8").splitlines()
+    return read_ids(need(proxy_dir(generator) / MADE, f"proxy {generator}"))
 
 
 def proxies_of(plan: Plan) -> Path:

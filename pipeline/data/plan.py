@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.errors import UserError, need
+from pipeline.data.id_lists import read_ids, write_ids
 from pipeline.settings.params import Extras
 from pipeline.settings.variants import NAMES, Stream, find_variant
 
@@ -74,6 +75,7 @@ def make_plan(
     *,
     extras: Extras | None = None,
     generator: str = "dsrg",
+    epoch_images: int | None = None,
 ) -> Plan:
     """The plan of a variant.
 
@@ -85,6 +87,7 @@ def make_plan(
         extras: that block of params.yaml, of which the plan takes what the name asks for; may
             be left out where it asks for none.
         generator: who makes the proxies if the name does not say it.
+        epoch_images: weak images of an epoch; None: those of the list.
     """
     found = find_variant(variant)
     assert found is not None, variant
@@ -98,7 +101,7 @@ def make_plan(
         found.natural,
         plan_extras(found.extras, extras) if found.extras else PlannedExtras(),
         generator=(found.generator or generator) if found.uses_proxies else None,
-        epoch_images=len(weak),
+        epoch_images=len(weak) if epoch_images is None else epoch_images,
     )
 
 
@@ -131,8 +134,7 @@ def write_plans(folder: Path, plans: Sequence[Plan]) -> None:
         # Named by this plan alone: another variant in the run must not change what it holds.
         weak = "weak" if len(plan.weak) == plan.epoch_images else f"weak-{plan.generator}"
         for name, ids in (("strong", plan.strong), (weak, plan.weak)):
-            text = "".join(f"{image_id}\n" for image_id in ids)
-            (folder / f"{name}.txt").write_text(text, "utf-8", newline="\n")
+            write_ids(folder / f"{name}.txt", ids)
         values = {
             "variant": plan.variant,
             "neck_n": plan.neck_n,
@@ -201,7 +203,7 @@ def _read_list(folder: Path, entry: Mapping[str, Any], lists: dict[str, tuple[st
     path = need(folder / f"{name}.txt", "split")
     if name not in lists:
         try:
-            lists[name] = tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
+            lists[name] = tuple(read_ids(path))
         except UnicodeDecodeError as error:
             raise UserError(f"{path} is damaged: run `python -m stages.split`") from error
     if list_hash(lists[name]) != entry["sha256"]:

@@ -38,11 +38,8 @@ def write_split(params: Params, manifest: Manifest, folder: Path) -> dict[str, s
     for warning in absence_warnings(absent_classes(manifest, strong)):
         log.warning("%s", warning)
     plans = [plan_of(variant, params, (strong, weak)) for variant in params.variants]
-    start, images = start_digest(params), len(weak)
-    plans = [
-        replace(plan, proxies=proxies_hash(plan), start=start, epoch_images=images)
-        for plan in plans
-    ]
+    start = start_digest(params)
+    plans = [replace(plan, proxies=proxies_hash(plan), start=start) for plan in plans]
     write_plans(folder, plans)
     return {
         name: f"{len(ids)} images, sha256 {list_hash(ids)[:12]}"
@@ -60,6 +57,7 @@ def plan_of(variant: str, params: Params, lists: tuple[list[str], list[str]]) ->
     found = find_variant(variant)
     assert found is not None
     strong, weak = lists
+    epoch_images = len(weak)  # an epoch is as long for every variant, whatever has proxies
     generator = found.generator or params.proxy.generators[0]
     if found.uses_proxies:
         made_strong, weak = lists_of(generator, strong, weak)
@@ -71,7 +69,13 @@ def plan_of(variant: str, params: Params, lists: tuple[list[str], list[str]]) ->
                 "name another generator"
             )
     return make_plan(
-        variant, params.neck_n, strong, weak, extras=params.extras, generator=generator
+        variant,
+        params.neck_n,
+        strong,
+        weak,
+        extras=params.extras,
+        generator=generator,
+        epoch_images=epoch_images,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.data.id_lists import write_ids
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import TAUGHT
 from pipeline.data.plan import make_plan
@@ -29,6 +30,5 @@ def train_teacher(
     plan = replace(make_plan("strong", 0, *lists), variant=NAME)
     summary = train_network(params, manifest, plan, params.seed, folder)
     if world().leads:
-        text = "".join(f"{image_id}\n" for image_id in plan.strong)
-        (folder / TAUGHT).write_text(text, "utf-8", newline="\n")
+        write_ids(folder / TAUGHT, plan.strong)
     return summary

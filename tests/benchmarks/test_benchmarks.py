@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from benchmarks import __main__ as command
 from benchmarks import (
-    growth,
+    coco_size,
     limits,
     markdown,
-    memory,
+    operations,
     predicting,
-    recipes,
+    scale,
     whole_run,
 )
 from benchmarks.timing import Row, in_turns
@@ -51,28 +51,18 @@ def test_sides_take_turns_and_the_first_round_does_not_count(
     assert called == ["a", "b"] * 3
 
 
-def test_growth_is_measured_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growth, "SMALL", 50)
-    monkeypatch.setattr(growth, "LARGE", 200)
-    made = list(growth.rows())
-    assert [r.unit for r in made] == ["µs an image", "µs an image", "MB"]
-    assert all(r.ours > 0 and r.peer > 0 for r in made[:2])
-
-
-def test_memory_is_that_of_the_real_stages() -> None:
-    costs = memory.measure(12)
-    assert list(costs) == ["split", "evaluate", "report"]
+def test_what_a_photograph_costs_is_measured_by_the_real_stages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scale, "DISTINCT", 2)
+    costs = scale.measure(12)
+    assert {*scale.MEASURED} < {*costs}
     assert all(cost.peak > 30 and cost.seconds > 0 for cost in costs.values())
-
-
-def test_memory_is_held_against_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    peaks = {memory.SMALL: 500.0, memory.LARGE: 600.0}
-    monkeypatch.setattr(
-        memory, "measure", lambda count: dict.fromkeys(memory.STAGES, memory.Cost(peaks[count], 2))
-    )
-    made = list(memory.rows())
-    assert [(r.ours, r.peer, r.met) for r in made] == [(600.0, memory.BUDGET, True)] * 3
-    assert made[0].note == "500 MB at 1,000; 2 s"
+    ramp = {n: scale.Cost(400.0, 3.0 + 0.1 * n) for n in scale.SIZES}
+    monkeypatch.setattr(scale, "measure", lambda n: dict.fromkeys(scale.MEASURED, ramp[n]))
+    first, *_ = scale.rows()
+    assert (first.ours, first.peer, first.met) == (pytest.approx(100), pytest.approx(100), True)
+    assert first.note == "10.0 images/s, 118,000: 3.3 core-hours; 400 MB, then 400"
 
 
 def test_the_table_and_the_file_hold_every_row(
@@ -80,6 +70,7 @@ def test_the_table_and_the_file_hold_every_row(
 ) -> None:
     rows = {"one": [row(2.0, 6.0, 3.0)], "two": [row(9.0, 6.0, 3.0), row(1.0, 6.0, 3.0)]}
     (workspace / "benchmarks").mkdir()
+    monkeypatch.setattr(command, "DEFAULT", ("one", "two"))
     monkeypatch.setattr(command, "MODULES", ("one", "two"))
     monkeypatch.setattr(
         command,
@@ -122,13 +113,7 @@ def test_a_training_step_is_the_same_with_and_without_the_engine(
     assert all(r.limit and r.limit < r.ours for r in made[:2])
 
 
-def test_a_recipe_is_measured_in_a_process_of_its_own() -> None:
-    found = recipes.measure(Path("params.yaml"))
-    assert found["seconds"] > 0
-    assert found["peak"] > 100
-
-
-def test_the_main_run_trains_on_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_of_photographs_reads_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_run, "DISTINCT", 2)
     params = small_params(**{"train.epochs": 1, "train.decay_epoch": 1})
     done = whole_run.train_dual(params, strong=3, weak=4)
@@ -158,3 +143,21 @@ def test_predicting_is_measured_by_the_real_command(monkeypatch: pytest.MonkeyPa
     assert len(others) == 3
     assert all(row.ours > 0 and row.peer > 0 for row in others)
     assert all(" MB" in row.note for row in others[1:])
+
+
+def test_what_dvc_runs_is_read_from_its_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {"strong": 4, "weak": 8, "val": 3}
+    changes = {f"download.shapes.{split}": count for split, count in few.items()}
+    monkeypatch.setattr(coco_size, "IMAGES", few)
+    monkeypatch.setattr(coco_size, "CHANGES", {**coco_size.CHANGES, **changes})
+    monkeypatch.setattr(coco_size, "TARGETS", ["download"])
+    peak, status, again = coco_size.rows()
+    assert peak.name.startswith("peak of download at 12 images")
+    assert status.unit == again.unit == "s"
+
+
+def test_operations_are_those_of_convolutions() -> None:
+    work = {w.stage: w for w in operations.works(small_params())}
+    assert all(w.images > 0 and w.operations > 0 for w in work.values())
+    layer, image = torch.nn.Conv2d(3, 5, 3, bias=False), torch.zeros(1, 3, 10, 12)
+    assert operations.counted(lambda: layer(image)) == 2 * (8 * 10) * 5 * (3 * 3 * 3)

@@ -143,9 +143,9 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_a_generator_with_fewer_proxies_has_a_list_of_its_own(tmp_path: Path) -> None:
     some = [
         make_plan("strong", 0, STRONG, WEAK),
-        replace(make_plan("dual", 0, STRONG, WEAK[:2]), epoch_images=3),
+        make_plan("dual", 0, STRONG, WEAK[:2], epoch_images=3),
         make_plan("dual.self", 0, STRONG, WEAK),
-        replace(make_plan("mixed", 0, STRONG, WEAK[:2]), epoch_images=3),
+        make_plan("mixed", 0, STRONG, WEAK[:2], epoch_images=3),
     ]
     write_plans(tmp_path, some)
     assert list(read_plans(tmp_path, [plan.variant for plan in some]).values()) == some
@@ -158,7 +158,7 @@ def test_a_generator_with_fewer_proxies_has_a_list_of_its_own(tmp_path: Path) ->
 
 
 def test_a_plan_does_not_depend_on_the_other_variants(tmp_path: Path) -> None:
-    few = replace(make_plan("dual", 0, STRONG, WEAK[:2]), epoch_images=3)
+    few = make_plan("dual", 0, STRONG, WEAK[:2], epoch_images=3)
     others = [make_plan("strong", 0, STRONG, WEAK), make_plan("dual.self", 0, STRONG, WEAK)]
     for folder, some in ((tmp_path / "a", [few]), (tmp_path / "b", [*others, few])):
         folder.mkdir()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
+from pipeline.data.id_lists import write_ids
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import MADE
 from pipeline.data.plan import read_plan
@@ -82,7 +83,7 @@ def test_each_generator_s_variants_have_its_weak_images(ready: Manifest, tmp_pat
     ids = [row.id for row in ready.train()]
     weak = [row.id for row in ready.of("weak")]
     shutil.copytree(proxy_dir("dsrg"), proxy_dir("files"))
-    (proxy_dir("files") / MADE).write_text("".join(f"{i}\n" for i in weak[:3]), "utf-8")
+    write_ids(proxy_dir("files") / MADE, weak[:3])
     few = {"proxy.generators": ["dsrg", "files"], "variants": ["strong", "dual", "dual.files"]}
     write_split(small_params(**few), ready, tmp_path)
     plans = {name: read_plan(tmp_path, name) for name in few["variants"]}
@@ -95,7 +96,7 @@ def test_each_generator_s_variants_have_its_weak_images(ready: Manifest, tmp_pat
     params = small_params(**{**few, "variants": ["weak.files"]})
     with pytest.raises(UserError, match=r"'weak\.files' is trained on proxies of the strong"):
         write_split(params, ready, other)
-    (proxy_dir("files") / MADE).write_text(f"{ids[0]}\n", "utf-8")
+    write_ids(proxy_dir("files") / MADE, ids[:1])
     with pytest.raises(UserError, match="generator files made no proxy of a weak image"):
         write_split(small_params(**few), ready, other)
     unused = small_params(**{**few, "variants": ["strong", "dual"]})
