@@ -29,11 +29,17 @@ def caffe_optimiser(network: nn.Module, params: Optimiser) -> torch.optim.Optimi
     return torch.optim.SGD(groups, lr=params.learning_rate, momentum=0.9)
 
 
+def steps_of(params: Optimiser, images: int) -> int:
+    """Steps of a training: `iterations`, or those of `epochs` passes over so many images."""
+    return params.iterations or -(-params.epochs * images // params.batch_size)
+
+
 def caffe_schedule(
-    optimiser: torch.optim.Optimizer, params: Optimiser
+    optimiser: torch.optim.Optimizer, params: Optimiser, steps: int
 ) -> torch.optim.lr_scheduler.StepLR:
-    """Multiply every rate by `decay` each `decay_every` steps."""
-    return torch.optim.lr_scheduler.StepLR(optimiser, params.decay_every, params.decay)
+    """Multiply every rate by `decay` after each share `decay_every` of a training's steps."""
+    every = max(1, round(steps * params.decay_every))
+    return torch.optim.lr_scheduler.StepLR(optimiser, every, params.decay)
 
 
 def paper_adam(network: nn.Module, params: Train) -> torch.optim.Adam:

@@ -25,6 +25,11 @@ class Geometry:
     corner: bool
     saliency: str  # module inside `body`, about conv4_1, whose gradient tells objects from ground
 
+    @property
+    def offset(self) -> float:
+        """Pixels from the middle of the first pixel to grid point 0."""
+        return 0.0 if self.corner else (self.stride - 1) / 2
+
 
 def upsample(logits_BChw: Tensor, size: tuple[int, int], geometry: Geometry) -> Tensor:
     """Bilinear interpolation of grid logits to an image of (H, W), exact for the geometry.
@@ -50,14 +55,42 @@ def resize_rows(p_Chw: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
     if (h, w) == (height, width):
         return p_Chw[:, rows]
     place_R = torch.arange(rows.start, rows.stop, device=p_Chw.device)
-    source_R = ((place_R + 0.5) * (h / height) - 0.5).clamp(0, h - 1)
-    upper_R = source_R.floor().long()
-    lower_R = (upper_R + 1).clamp(max=h - 1)
-    share_R1 = (source_R - upper_R)[:, None]
-    lines_CRw = p_Chw[:, upper_R] * (1 - share_R1) + p_Chw[:, lower_R] * share_R1
+    lines_CRw = lines_at(p_Chw, (place_R + 0.5) * (h / height) - 0.5)
     if w == width:
         return lines_CRw
     return F.interpolate(lines_CRw[None], size=(len(place_R), width), mode="bilinear")[0]
+
+
+def lines_at(scores_hw: Tensor, places_R: Tensor) -> Tensor:
+    """Linear interpolation between rows (..., h, w) at fractional places: (..., R, w).
+
+    Places beyond the first or last row get that row.
+    """
+    last = scores_hw.shape[-2] - 1
+    places_R = places_R.clamp(0, last)
+    upper_R = places_R.floor().long()
+    lower_R = (upper_R + 1).clamp(max=last)
+    share_R1 = (places_R - upper_R)[:, None]
+    return scores_hw[..., upper_R, :] * (1 - share_R1) + scores_hw[..., lower_R, :] * share_R1
+
+
+def resize_grid(scores_BChw: Tensor, side: int, grid: int, size: int, geometry: Geometry) -> Tensor:
+    """Grid scores of an image warped to `side`, on the grid of the same image warped to `size`.
+
+    Args:
+        scores_BChw: at the grid points of a square image.
+        side: of that image, in pixels.
+        grid: points along a side of the other grid.
+        size: of the other image, in pixels.
+        geometry: of both grids.
+
+    Returns:
+        tensor with shape (B, C, grid, grid); that of `scores_BChw` where `side` is `size`.
+    """
+    pixels_R = torch.arange(grid, device=scores_BChw.device) * geometry.stride + geometry.offset
+    # Where these pixels lie in the other image, whose edges are the same.
+    places_R = ((pixels_R + 0.5) * side / size - 0.5 - geometry.offset) / geometry.stride
+    return lines_at(lines_at(scores_BChw, places_R).mT, places_R).mT
 
 
 def argmax_at(scores_Chw: Tensor, size: tuple[int, int]) -> Tensor:

@@ -203,10 +203,31 @@ def read_weak_curves() -> dict[str, Curve]:
         UserError: a file is missing.
     """
     tags = read_table(SEEDS / "history.csv", "seeds", ("step", "tag_accuracy"))
-    columns = ("seeding", "boundary", "seeded", "grown")
+    columns = ("seeding", "boundary", "seeded", "grown", "checked", "checked_grown", "right")
     growth = read_table(DSRG / "history.csv", "dsrg", ("step", *columns))
-    curves = {column: curve([growth], column) for column in columns}
+    curves = {column: curve([growth], column) for column in columns[:4]}
+    for name, part in (("precision", "checked_grown"), ("recall", "checked")):
+        curves[name] = curve([_shares(growth, "right", part)], "share")
     return {"tag_accuracy": curve([tags], "tag_accuracy"), **curves}
+
+
+def read_tag_precision() -> list[tuple[str, int, float | None]]:
+    """Each object class, the images that are tagged with it, and the classifier's precision.
+
+    Raises:
+        UserError: the file is missing.
+    """
+    rows = read_table(SEEDS / "tags.csv", "seeds", ("class", "images", "average_precision"))
+    return [(r["class"], int(r["images"]), number(r["average_precision"])) for r in rows]
+
+
+def _shares(rows: list[dict[str, str]], column: str, of: str) -> list[dict[str, str]]:
+    """By step, one column in percent of another; steps where that is 0 are left out."""
+    return [
+        {"step": row["step"], "share": str(100 * float(row[column]) / float(row[of]))}
+        for row in rows
+        if float(row[of])
+    ]
 
 
 def read_quality(generator: str) -> Quality | None:

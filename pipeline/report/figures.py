@@ -118,11 +118,15 @@ def weak_charts(curves: Mapping[str, Curve]) -> list[Markup]:
         looks = ((TONES[2], "-"), (TONES[0], "--"))
         return [Line(n, curves[n], *look) for n, look in zip(names, looks, strict=False)]
 
-    return [
+    charts = [
         line_chart("tags", lines("tag_accuracy"), "tags right (%)", width=310, from_zero=False),
         line_chart("dsrg", lines("seeding", "boundary"), "DSRG loss", width=310),
         line_chart("growth", lines("grown", "seeded"), "pixels with a seed (%)", width=310),
     ]
+    if curves["precision"].steps:
+        label = "grown seeds, strong images (%)"
+        charts.append(line_chart("grown", lines("precision", "recall"), label, width=310))
+    return charts
 
 
 def confusion_chart(outcome: Outcome, names: Sequence[str]) -> Markup:

@@ -24,6 +24,7 @@ from pipeline.report.collect import (
     read_outcome,
     read_quality,
     read_scores,
+    read_tag_precision,
     read_training,
     read_weak_curves,
 )
@@ -279,6 +280,7 @@ def chart_values(
         "lambdas": lambda_chart(averages, strong, paper) if averages else None,
         "training_charts": training_charts(trainings),
         "weak_charts": weak_charts(read_weak_curves()) if dsrg_row(params) else [],
+        "tag_rows": read_tag_precision() if dsrg_row(params) else [],
         "confusions": {o.name: confusion_chart(o, manifest.classes.names) for o in outcomes},
     }
 

@@ -15,6 +15,8 @@ TEXT_COLUMNS = " {:>14} {:>10} {:>11} {:>11} {:>13}"
 QUALITY_NAMES = {
     "seed_precision": "seeds: precision",
     "seed_coverage": "seeds: coverage",
+    "strong_precision": "seeds of strong images: precision",
+    "strong_coverage": "seeds of strong images: coverage",
     "cam_miou": "CAM mask: mIoU",
     "cam_iou": "CAM mask: IoU",
     "proxy_miou": "proxy: mIoU",

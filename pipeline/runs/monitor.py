@@ -62,10 +62,10 @@ class Course:
         return f"epoch {-(-step // self.epoch)}/{-(-self.steps // self.epoch)}, {steps}"
 
 
-def counted_in_steps(what: str, optimiser: Optimiser, params: Params) -> Course:
-    """The course of a training whose optimiser says how long it is."""
-    steps, images = optimiser.iterations, optimiser.batch_size
-    return Course(what, steps, images, epoch=None, tensorboard=params.machine.tensorboard)
+def counted_in_steps(what: str, optimiser: Optimiser, steps: int, params: Params) -> Course:
+    """The course of a training that is counted in steps."""
+    images, tensorboard = optimiser.batch_size, params.machine.tensorboard
+    return Course(what, steps, images, epoch=None, tensorboard=tensorboard)
 
 
 def rates_of(optimiser: torch.optim.Optimizer) -> dict[str, float]:

@@ -115,15 +115,16 @@ class Download(Block):
 
 
 class Optimiser(Block):
-    """Rates and their decay in steps, as SEC and DSRG train; both take SGD with momentum."""
+    """Length, rates and their decay, as SEC and DSRG train; both take SGD with momentum."""
 
     method: Literal["sgd", "adam"]
-    iterations: Positive
+    epochs: Positive
+    iterations: Positive | None
     batch_size: Positive
     learning_rate: Rate
     head_factor: Rate  # the new layers learn this many times faster
     decay: Annotated[float, Field(gt=0, le=1)]
-    decay_every: Positive
+    decay_every: Annotated[float, Field(gt=0, le=1)]
     weight_decay: NonNegative
 
 
@@ -159,6 +160,8 @@ class Cam(Block):
     dropout: Portion
     scale_min: Rate
     scale_max: Rate
+    scales: Annotated[list[Rate], Field(min_length=1)]
+    flip: bool
     foreground: Share
     background: Share
     saliency: PathText | None
@@ -184,8 +187,10 @@ class Dsrg(Block):
     width: Positive
     dropout: Portion
     dilations: Annotated[list[Positive], Field(min_length=1)]
+    grow_on: Literal["crf", "softmax"]
     theta_foreground: Share
     theta_background: Share
+    exact_crf: bool
     crf: Crf
     optimiser: Optimiser
 

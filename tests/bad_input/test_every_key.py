@@ -15,6 +15,7 @@ from pipeline.settings.params_file import check_params
 from tests.settings import put, raw_values
 
 GOOD = raw_values()
+TRAININGS = ("train", "cam.optimiser", "dsrg.optimiser")  # blocks that say how long one is
 
 # What is past either end of what a key takes, for the keys where a type alone does not say it.
 ENDS: dict[str, tuple[Any, ...]] = {
@@ -43,9 +44,16 @@ ENDS: dict[str, tuple[Any, ...]] = {
     "dsrg.optimiser.method": ("adamw",),
     "split.strong": (0, -1, 10**10),
     "download.folder.folds": (1, -1, 101),
-    "train.iterations": (0, -1, 10**10),
+    **{f"{block}.iterations": (0, -1, 10**10) for block in TRAININGS},
+    "cam.scales": ([], [0.0], [-1.0], ["1"]),
+    "cam.flip": (1,),
+    "dsrg.grow_on": ("posterior",),
+    "dsrg.exact_crf": (1,),
 }
-MAY_BE_NULL = {"cam.saliency", "download.folder.folds", "split.strong", "train.iterations"}
+MAY_BE_NULL = {
+    *("cam.saliency", "download.folder.folds", "split.strong"),
+    *(f"{block}.iterations" for block in TRAININGS),
+}
 
 
 def blocks(block: dict[str, Any], above: str = "") -> Iterator[str]:

@@ -13,7 +13,6 @@ from pipeline.weak.dsrg.crf import CrfWeights, dense_crf
 from pipeline.weak.dsrg.lattice import lattice_crf
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
-EXACT_PIXELS = 512  # above, a CPU is faster on the lattice: 13 times at 41x41
 
 
 def crf_weights(crf: Crf, classes: int) -> CrfWeights:
@@ -28,11 +27,11 @@ def crf_weights(crf: Crf, classes: int) -> CrfWeights:
     return replace(weights, bilateral=weights.bilateral * scale, gaussian=weights.gaussian * scale)
 
 
-def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
+def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights, *, exact: bool) -> Tensor:
     """CRF posterior of probabilities under the unary -p, behind the gate of 21 classes.
 
-    The exact kernel, which is one matrix product on a GPU; on a CPU larger grids go over the
-    lattice, as in DSRG's released code.
+    Over the permutohedral lattice, as in DSRG's released code, or with the exact kernel, which is
+    one matrix product: on a GPU or on a small grid that is faster, and labels differ a little.
 
     With fewer classes the same weights would let every pixel pass at once, so the missing ones
     are added with probability 0 and what falls to them is lost, like an untagged class's share.
@@ -43,6 +42,5 @@ def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
     classes = p_BChw.shape[1]
     phantoms = max(0, CALIBRATED_FOR - classes)
     unary_BChw = F.pad(-p_BChw, (0, 0, 0, 0, 0, phantoms))
-    small = unary_BChw[0, 0].numel() <= EXACT_PIXELS
-    solve = lattice_crf if unary_BChw.device.type == "cpu" and not small else dense_crf
+    solve = dense_crf if exact else lattice_crf
     return solve(unary_BChw, image_B3hw, weights)[:, :classes]

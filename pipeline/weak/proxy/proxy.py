@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.base.errors import need
 from pipeline.batches.augment import image_tensor
 from pipeline.data.confidence import write_confidence
+from pipeline.data.id_lists import read_ids, write_ids
 from pipeline.data.images import read_image, write_mask
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import MADE, TAUGHT, confidence_path, proxy_path
@@ -49,9 +50,7 @@ def make_proxies(
         write_made(manifest, part)
         start = seeds if "seeds" in stages else None
         # A network is not measured on the masks that it was trained on.
-        taught = list[str]()
-        if "teacher" in stages:
-            taught = need(TEACHER / TAUGHT, "teacher").read_text(encoding="utf-8").splitlines()
+        taught = read_ids(need(TEACHER / TAUGHT, "teacher")) if "teacher" in stages else []
         return measure(params, manifest, part, start, part.with_name("quality"), taught)
 
 
@@ -85,5 +84,5 @@ def write_proxies(
 def write_made(manifest: Manifest, folder: Path) -> None:
     """Write made.txt, the ids of the images with a proxy, in the manifest's order."""
     if world().leads:
-        ids = (row.id for row in manifest.train() if proxy_path(row.id, folder).exists())
-        (folder / MADE).write_text("".join(f"{i}\n" for i in ids), "utf-8", newline="\n")
+        rows = manifest.train()
+        write_ids(folder / MADE, (r.id for r in rows if proxy_path(r.id, folder).exists()))

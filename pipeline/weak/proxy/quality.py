@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.base.atomic import whole_file
-from pipeline.batches.augment import mask_tensor, normalise, stack_images
+from pipeline.batches.augment import normalise
 from pipeline.data.images import read_mask
 from pipeline.data.manifest import Manifest
 from pipeline.data.pairs import proxy_path
@@ -25,7 +25,7 @@ from pipeline.data.seeds import read_seeds
 from pipeline.data.tables import write_csv
 from pipeline.devices.device import pick_device
 from pipeline.devices.distributed import total_array, world
-from pipeline.networks.grid import downsample, upsample
+from pipeline.networks.grid import upsample
 from pipeline.runs.resume import walk
 from pipeline.scoring.metrics import (
     Counts,
@@ -37,10 +37,16 @@ from pipeline.scoring.metrics import (
 )
 from pipeline.scoring.score import mask_bytes
 from pipeline.settings.params import Params
-from pipeline.weak.seeds.cam import CamNet, cam_mask, load_classifier
-from pipeline.weak.seeds.tagged import TaggedImages
+from pipeline.weak.seeds.cam import (
+    CamNet,
+    activation_maps,
+    cam_mask,
+    cam_sides,
+    load_classifier,
+)
+from pipeline.weak.seeds.tagged import TaggedImages, mask_on_grid
 
-KINDS = ("seed", "cam", "proxy")
+KINDS = ("seed", "strong", "cam", "proxy")  # strong: seeds of strong images alone
 PER_IMAGE = ["id", "proxy_iou"]
 
 
@@ -65,7 +71,8 @@ def measure(
 
     Returns:
         number of images measured, then percentages: mean seed precision, share of grid points
-        seeded, mIoU of the plain CAM masks and of the proxies, the last alone without `seeds`; only
+        seeded, mIoU of the plain CAM masks and of the proxies, the last alone without `seeds`, and
+        the first two of strong images alone (masks of different makers differ at the border); only
         `images` (0) where no image has a true mask.
     """
     # Images in folds have no seeds: the classifier has not seen them.
@@ -113,11 +120,12 @@ def count(
     seeds: Path,
     resume: Path | None,
 ) -> tuple[dict[str, Counts], NDArray[np.float64]]:
-    """Confusion matrices (C, C+1) of seeds, CAM masks and proxies, and each proxy's IoU (N,)."""
+    """Confusion matrices (C, C+1) of each of `KINDS`, and each proxy's IoU (N,)."""
     rows, classes = manifest.tagged(), len(manifest.classes)
     arrays = {kind: np.zeros((classes, classes + 1), dtype=np.int64) for kind in KINDS}
     iou_N = np.zeros(len(rows))
     seeds_Nhw, network = read_seeds(seeds, manifest), load_classifier(params, classes, seeds)
+    side, grid = params.cam.image_size, seeds_Nhw.shape[1:]
     through = partial(walk, folder=resume, arrays={**arrays, "iou": iou_N}, what="proxy: measure")
     for part in _cam_maps(params, manifest, network, known, through):
         for i, maps_Chw in part:
@@ -126,11 +134,14 @@ def count(
             whole_CHW = upsample_map(maps_Chw, truth, params, network)
             cam_HW = cam_mask(whole_CHW, rows[i].known_tags, params.cam.foreground)
             true_HW, seeds_hw = np.asarray(truth), torch.from_numpy(np.array(seeds_Nhw[i]))
+            true_hw = mask_on_grid(truth, side, grid, network.backbone.geometry)
             pairs = {
-                "seed": (on_grid(truth, seeds_hw, params, network).numpy(), seeds_hw.numpy()),
+                "seed": (true_hw.numpy(), seeds_hw.numpy()),
                 "cam": (true_HW, mask_bytes(cam_HW)),
                 "proxy": (true_HW, np.asarray(proxy)),
             }
+            if rows[i].split == "strong":
+                pairs["strong"] = pairs["seed"]
             for kind, (true, given) in pairs.items():
                 arrays[kind] += confusion_matrix(true, given, classes)
             iou_N[i] = image_iou(*pairs["proxy"], classes)
@@ -150,14 +161,6 @@ def upsample_map(maps_Chw: Tensor, truth: Image.Image, params: Params, network: 
     return torch.nn.functional.interpolate(square_1CSS, size=size, mode="bilinear")[0]
 
 
-def on_grid(truth: Image.Image, seeds_hw: Tensor, params: Params, network: CamNet) -> Tensor:
-    """The true class under every grid point of the warped image, (h, w)."""
-    side = params.cam.image_size
-    warped_SS = mask_tensor(truth.resize((side, side), Image.Resampling.NEAREST))
-    grid = (seeds_hw.shape[0], seeds_hw.shape[1])
-    return downsample(warped_SS[None, None], grid, network.backbone.geometry)[0, 0]
-
-
 def _cam_maps(
     params: Params,
     manifest: Manifest,
@@ -166,14 +169,14 @@ def _cam_maps(
     through: Callable[[Sequence[int]], Iterator[int]],
 ) -> Iterator[list[tuple[int, Tensor]]]:
     """Index and class activation maps (C-1, h, w) of this process's known images, in batches."""
-    device, size = pick_device(), params.cam.optimiser.batch_size
+    cam, device = params.cam, pick_device()
+    size = cam.optimiser.batch_size
     network = network.to(device).eval()
-    images = TaggedImages(manifest, manifest.tagged(), params.cam.image_size)
+    images = TaggedImages(manifest, manifest.tagged(), cam.image_size)
     for first in through(world().share(range(0, len(known), size))):
         part = known[first : first + size]
-        batch = stack_images([images.warped(i) for i in part]).to(device)
-        with torch.inference_mode():
-            maps_BChw = network.maps(normalise(batch))
+        batches = [normalise(b.to(device)) for b in images.at_sides(part, cam_sides(cam))]
+        maps_BChw = activation_maps(network, batches, cam.image_size, flip=cam.flip)
         yield list(zip(part, maps_BChw, strict=True))
 
 
@@ -187,17 +190,21 @@ def seed_precision(confusion: Counts) -> PerClass:
 
 
 def _summary(totals: dict[str, Counts]) -> dict[str, float]:
-    values = {"proxy_miou": np.nanmean(class_iou(totals["proxy"]))}
+    values = {"proxy_miou": float(np.nanmean(class_iou(totals["proxy"])))}
     if "seed" in totals:
-        classes = len(totals["seed"])
-        seeded = totals["seed"][:, :classes].sum() / max(1, totals["seed"].sum())
-        values = {
-            "seed_precision": np.nanmean(seed_precision(totals["seed"])),
-            "seed_coverage": 100.0 * seeded,
-            "cam_miou": np.nanmean(class_iou(totals["cam"])),
-            **values,
-        }
-    return {key: round(float(value), 2) for key, value in values.items()}
+        cam = {"cam_miou": float(np.nanmean(class_iou(totals["cam"])))}
+        values = {**_seed_summary(totals, "seed"), **cam, **values}
+        if totals["strong"].any():
+            values |= _seed_summary(totals, "strong")
+    return {key: round(value, 2) for key, value in values.items()}
+
+
+def _seed_summary(totals: dict[str, Counts], kind: str) -> dict[str, float]:
+    counts = totals[kind]
+    return {
+        f"{kind}_precision": float(np.nanmean(seed_precision(counts))),
+        f"{kind}_coverage": 100.0 * counts[:, : len(counts)].sum() / max(1, counts.sum()),
+    }
 
 
 def _per_class(
@@ -215,6 +222,8 @@ def _per_class(
 MEASURES: dict[str, Callable[[Counts], PerClass]] = {
     "seed_precision": seed_precision,
     "seed_coverage": class_accuracy,
+    "strong_precision": seed_precision,
+    "strong_coverage": class_accuracy,
     "cam_iou": class_iou,
     "proxy_iou": class_iou,
 }

@@ -3,6 +3,7 @@
 Shape legend: B batch, C classes with background at 0, K channels, H W image, h w grid.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 
 from pipeline.data.seeds import CLASSIFIER, UNSEEDED
 from pipeline.networks.backbone import Backbone, build_backbone, he_init
+from pipeline.networks.grid import resize_grid
 from pipeline.networks.layers import Dropout
 from pipeline.networks.stored import load_network
-from pipeline.settings.params import Params
+from pipeline.settings.params import Cam, Params
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -57,6 +59,11 @@ class CamNet(nn.Module):
         return self.maps(images_B3HW).mean(dim=(2, 3))
 
 
+def cam_sides(cam: Cam) -> list[int]:
+    """Sides of the warped images whose activation maps are summed, in pixels."""
+    return [round(cam.image_size * scale) for scale in cam.scales]
+
+
 def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
     """The classification network that stage seeds wrote into `folder`.
 
@@ -69,14 +76,14 @@ def load_classifier(params: Params, classes: int, folder: Path) -> CamNet:
     return network
 
 
-def maps_and_saliency(network: CamNet, images_B3HW: Tensor) -> tuple[Tensor, Tensor]:
-    """Class activation maps and gradient saliency of a batch.
+def scores_and_saliency(network: CamNet, images_B3HW: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of the object classes and gradient saliency of a batch.
 
     Saliency (SEC's background cue): the gradient of the sum of all scores at a middle layer, its
     absolute value, the maximum over channels.
 
     Returns:
-        maps (B, C-1, h, w) and saliency (B, h, w), both without gradient.
+        scores (B, C-1) and saliency (B, h, w), both without gradient.
     """
     outputs: list[Tensor] = []
 
@@ -90,14 +97,45 @@ def maps_and_saliency(network: CamNet, images_B3HW: Tensor) -> tuple[Tensor, Ten
     hook = layer.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            maps_BChw = network.maps(images_B3HW.requires_grad_())
-            maps_BChw.mean(dim=(2, 3)).sum().backward()
+            scores_BC = network(images_B3HW.requires_grad_())
+            scores_BC.sum().backward()
     finally:
         hook.remove()
     gradient_BKhw = outputs[0].grad
     assert gradient_BKhw is not None
     network.zero_grad(set_to_none=True)
-    return maps_BChw.detach(), gradient_BKhw.abs().amax(dim=1)
+    return scores_BC.detach(), gradient_BKhw.abs().amax(dim=1)
+
+
+@torch.inference_mode()
+def activation_maps(
+    network: CamNet, batches: Sequence[Tensor], size: int, *, flip: bool = False
+) -> Tensor:
+    """Class activation maps of a batch, negative parts cut off, summed over sizes and mirrors.
+
+    One size is the way of CAM and SEC; several sizes and mirrors, that of AffinityNet and IRN.
+
+    Args:
+        network: the classification network.
+        batches: the same images warped to one size after the other, normalised, (B, 3, s, s).
+        size: side of the image on whose grid the maps are wanted.
+        flip: add the maps of the mirrored images.
+
+    Returns:
+        maps of the object classes, (B, C-1, h, w).
+    """
+    geometry = network.backbone.geometry
+    grid = -(-size // geometry.stride)
+    total_BChw = None
+    for images_B3ss in batches:
+        side = images_B3ss.shape[-1]
+        for mirrored in (False, True) if flip else (False,):
+            maps_BChw = network.maps(images_B3ss.flip(-1) if mirrored else images_B3ss).relu()
+            maps_BChw = resize_grid(maps_BChw, side, grid, size, geometry)
+            maps_BChw = maps_BChw.flip(-1) if mirrored else maps_BChw
+            total_BChw = maps_BChw if total_BChw is None else total_BChw + maps_BChw
+    assert total_BChw is not None
+    return total_BChw
 
 
 def background_from_saliency(saliency_hw: Floats, share: float) -> NDArray[np.bool_]:
@@ -133,10 +171,8 @@ def place_seeds(
     areas = []
     for tag in tags:
         map_hw = maps_Chw[tag - 1]
-        above = map_hw > threshold * map_hw.max()
-        if map_hw.max() <= 0:
-            # No response at all: one seed, so that no tag of an image is lost.
-            above = np.arange(map_hw.size).reshape(map_hw.shape) == map_hw.argmax()
+        # A map without a positive value gives no seed: any place would be a guess.
+        above = map_hw > max(0.0, threshold * map_hw.max())
         areas.append((int(above.sum()), tag, above))
     # Painted from the largest area to the smallest: where two overlap the smaller one wins.
     for _, tag, above in sorted(areas, key=lambda entry: (-entry[0], entry[1])):

@@ -17,7 +17,7 @@ from pipeline.model.model_file import inference_tensors, read_model, write_model
 from pipeline.networks.backbone import Backbone, build_backbone
 from pipeline.networks.stored import plain_state
 from pipeline.settings.params import Timm
-from pipeline.weak.seeds.cam import CamNet, maps_and_saliency
+from pipeline.weak.seeds.cam import CamNet, scores_and_saliency
 from tests.models import small_info, small_network
 
 timm = pytest.importorskip("timm")
@@ -61,8 +61,8 @@ def test_grid_and_saliency_are_the_size_over_the_stride_rounded_up(
         grid = tuple(-(-side // geometry.stride) for side in size)
         with torch.inference_mode():
             assert backbone(torch.randn(2, 3, *size)).shape == (2, geometry.channels, *grid)
-        maps, saliency = maps_and_saliency(network, torch.randn(2, 3, *size))
-        assert maps.shape[-2:] == grid
+        scores, saliency = scores_and_saliency(network, torch.randn(2, 3, *size))
+        assert scores.shape == (2, 2)
         assert saliency.shape == (2, *grid)
         assert min(size) < 30 or float(saliency.max()) > 0
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.engine.optim import caffe_optimiser, caffe_schedule, paper_adam
+from pipeline.engine.optim import caffe_optimiser, caffe_schedule, paper_adam, steps_of
 from pipeline.networks.backbone import build_backbone
 from pipeline.train.network import DualBranchNet
 from pipeline.weak.seeds.cam import CamNet
@@ -46,10 +46,10 @@ def test_adam_takes_the_same_rates() -> None:
 def test_schedule_multiplies_every_rate() -> None:
     network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
     params = small_params(
-        **{"cam.optimiser.decay": 0.33, "cam.optimiser.decay_every": 3}
+        **{"cam.optimiser.decay": 0.33, "cam.optimiser.decay_every": 0.3}
     ).cam.optimiser
     optimiser = caffe_optimiser(network, params)
-    schedule = caffe_schedule(optimiser, params)
+    schedule = caffe_schedule(optimiser, params, steps=10)
     first = [group["lr"] for group in optimiser.param_groups]
     factors = []
     for _ in range(8):
@@ -59,6 +59,13 @@ def test_schedule_multiplies_every_rate() -> None:
         factors.append(rates[0] / first[0])
         assert rates == pytest.approx([rate * factors[-1] for rate in first])
     assert factors == pytest.approx([1, 1, 0.33, 0.33, 0.33, 0.1089, 0.1089, 0.1089])
+
+
+def test_steps_are_iterations_or_passes() -> None:
+    changes = {"epochs": 3, "batch_size": 4, "iterations": None}
+    passes = small_params().cam.optimiser.model_copy(update=changes)
+    assert steps_of(passes, images=10) == 8  # 30 images
+    assert steps_of(passes.model_copy(update={"iterations": 5}), images=10) == 5
 
 
 def test_adam_has_the_papers_two_rates() -> None:

@@ -19,7 +19,7 @@ from tests.settings import put, raw_values
 SHORTER = {
     "download.shapes": {"strong": 60, "weak": 60, "val": 4, "size": 64},
     "cam.optimiser.iterations": 100,
-    "cam.optimiser.decay_every": 80,
+    "cam.optimiser.decay_every": 0.8,
     "train.iterations": 100,
     "train.validations": 0,
 }

@@ -171,7 +171,10 @@ def write_weak_side(manifest: Manifest) -> None:
     (proxy_dir("dsrg") / "made.txt").write_text(ids, "utf-8")
     np.save(SEEDS / "seeds.npy", np.full((len(manifest.train()), 4, 4), 255, dtype=np.uint8))
     write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
+    tags = [["boat", 3, "71.25"], ["train", 0, ""]]
+    write_csv(SEEDS / "tags.csv", ["class", "images", "average_precision"], tags)
     columns = {"seeding": 1.0, "boundary": 0.5, "seeded": 30.0, "grown": 55.5}
+    columns |= {"checked": 40.0, "checked_grown": 25.0, "right": 20.0}
     write_history(DSRG / "history.csv", [{"step": s, **columns} for s in (1, 2)])
     totals = {"images": 12, "seed_precision": 81.25, "proxy_miou": 43.5, "cam_miou": 31.0}
     (proxy_dir("dsrg") / "quality.json").write_text(json.dumps(totals), "utf-8")

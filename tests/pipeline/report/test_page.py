@@ -121,6 +121,13 @@ def test_every_score_is_there(page: str, params: Params, finished_run: Path) -> 
                 assert not row["iou"] or f"{float(row['iou']):.1f}" in page
 
 
+def test_growth_is_measured_on_strong_images(page: str) -> None:
+    assert "grown seeds, strong images (%) by training step: precision ends at 80, recall" in page
+    assert "recall ends at 50" in page
+    assert re.search(r"<th>boat</th><td>3</td><td[^>]*>71\.2</td>", page)
+    assert re.search(r"<th>train</th><td>0</td><td[^>]*>–</td>", page)
+
+
 def test_variants_stand_in_order(page: str, params: Params) -> None:
     table = page[page.index('id="comparison"') : page.index("</table>")]
     rows = re.findall(r'<th[^>]*><i class="key tone-\w+"></i>(\w+)</th>', table)

@@ -1,6 +1,7 @@
 """The step that grows seeds while it trains, and the confidence gate its CRF forms."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import IGNORE, Manifest
 from pipeline.data.seeds import UNSEEDED
 from pipeline.networks.backbone import build_backbone
 from pipeline.networks.layers import Dropout
 from pipeline.settings.params import Crf
 from pipeline.weak.dsrg import refine as refine_module
 from pipeline.weak.dsrg.crf import CrfWeights, dense_crf
-from pipeline.weak.dsrg.dsrg import dsrg_terms, train_dsrg
+from pipeline.weak.dsrg.dsrg import TERMS, dsrg_terms, growth, train_dsrg
 from pipeline.weak.dsrg.growing import grow
 from pipeline.weak.dsrg.losses import boundary_loss, floored_softmax, seeding_loss
 from pipeline.weak.dsrg.network import DsrgNet, build_dsrg
 from pipeline.weak.dsrg.refine import crf_weights, refine
+from pipeline.weak.seeds.tagged import Tagged
 from tests.settings import small_params
 
 CLASSES, SIDE, GRID = 5, 32, 8
@@ -61,8 +63,8 @@ def test_dropout_is_element_wise_as_in_caffe() -> None:
 # --- one step -----------------------------------------------------------------------------------
 
 
-def tiny_step() -> tuple[DsrgNet, Tensor, Tensor, Tensor]:
-    """A network, two images of two regions each, tags and seeds."""
+def tiny_step() -> tuple[DsrgNet, Tagged]:
+    """A network, two images of two regions each, tags and seeds; the truth of the first."""
     torch.manual_seed(0)
     network = build_dsrg(small_params(**{"dsrg.dropout": 0.0}), CLASSES, "none")
     images = torch.randint(0, 20, (2, 3, SIDE, SIDE), dtype=torch.uint8)
@@ -70,24 +72,30 @@ def tiny_step() -> tuple[DsrgNet, Tensor, Tensor, Tensor]:
     tags = torch.tensor([[1, 1, 0, 0, 0], [1, 0, 0, 1, 1]], dtype=torch.bool)
     seeds = torch.full((2, GRID, GRID), UNSEEDED, dtype=torch.uint8)
     seeds[0, 0, 0], seeds[0, 4, 7], seeds[1, 2, 2], seeds[1, 5, 5] = 0, 1, 3, 4
-    return network, images, tags, seeds
+    truth = torch.full_like(seeds, IGNORE)
+    truth[0] = 1
+    truth[0, :2] = 0
+    return network, Tagged(("a", "b"), images, tags, seeds, truth)
 
 
-def test_terms_are_those_of_the_parts() -> None:
-    network, images, tags, seeds = tiny_step()
+@pytest.mark.parametrize("grow_on", ["crf", "softmax"])
+def test_terms_are_those_of_the_parts(grow_on: str) -> None:
+    network, batch = tiny_step()
     network.heads[0][-1].bias.data[1] = 3.0  # sure enough of class 1 for it to grow
     weights = crf_weights(VOC_CRF, CLASSES)
-    loose = DSRG.model_copy(update={"theta_foreground": 0.4, "theta_background": 0.4})
-    terms = dsrg_terms(network, GEOMETRY, images, tags, seeds, loose, weights)
+    changes = {"theta_foreground": 0.4, "theta_background": 0.4, "grow_on": grow_on}
+    loose = DSRG.model_copy(update=changes)
+    terms = dsrg_terms(network, GEOMETRY, batch, loose, weights)
 
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    normal = (images / 255 - mean[:, None, None]) / std[:, None, None]
+    normal = (batch.images / 255 - mean[:, None, None]) / std[:, None, None]
     p = floored_softmax(network(normal))
     # 2x2 poolings at stride 4: the pixel before the middle of each block.
     phantoms = torch.zeros(2, 21 - CLASSES, GRID, GRID)
     unary = -torch.cat([p.detach(), phantoms], dim=1)
-    q = dense_crf(unary, images[:, :, 1::4, 1::4].float(), weights)[:, :CLASSES]
-    grown = grow(seeds, q, tags, theta_foreground=0.4, theta_background=0.4)
+    q = dense_crf(unary, batch.images[:, :, 1::4, 1::4].float(), weights)[:, :CLASSES]
+    decides = q if grow_on == "crf" else p.detach()
+    grown = grow(batch.seeds, decides, batch.tags, theta_foreground=0.4, theta_background=0.4)
     expected = [seeding_loss(p, grown), boundary_loss(p, q)]
     torch.testing.assert_close(terms[:2], torch.stack(expected))
     terms = terms.detach()
@@ -96,12 +104,30 @@ def test_terms_are_those_of_the_parts() -> None:
     assert float(terms[3]) > float(terms[2])  # something grew
 
 
+def test_growth_is_counted_where_the_truth_is_known() -> None:
+    rng = np.random.default_rng(0)
+    seeds, grown, truth = (
+        torch.from_numpy(rng.choice([0, 1, 2, 255], size=(3, 4, 5)).astype(np.uint8))
+        for _ in range(3)
+    )
+    truth[1] = IGNORE
+    counts = dict.fromkeys(("seeded", "grown", "checked", "checked_grown", "right"), 0)
+    for b, y, x in np.ndindex(3, 4, 5):
+        true, found = int(truth[b, y, x]), int(grown[b, y, x])
+        counts["seeded"] += int(seeds[b, y, x]) != 255
+        counts["grown"] += found != 255
+        counts["checked"] += true != 255
+        counts["checked_grown"] += true != 255 and found != 255
+        counts["right"] += true != 255 and found == true
+    shares = [float(share) for share in growth(seeds, grown, truth)]
+    assert shares == pytest.approx([100 * count / 60 for count in counts.values()])
+    assert tuple(counts) == TERMS[2:]
+
+
 def test_gradients_reach_every_part_and_stay_finite() -> None:
     for which in (0, 1):
-        network, images, tags, seeds = tiny_step()
-        terms = dsrg_terms(
-            network, GEOMETRY, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES)
-        )
+        network, batch = tiny_step()
+        terms = dsrg_terms(network, GEOMETRY, batch, DSRG, crf_weights(VOC_CRF, CLASSES))
         assert torch.isfinite(terms).all()
         assert terms.requires_grad
         terms[which].backward()
@@ -113,14 +139,14 @@ def test_gradients_reach_every_part_and_stay_finite() -> None:
 
 
 def test_shares_carry_no_gradient() -> None:
-    network, images, tags, seeds = tiny_step()
-    terms = dsrg_terms(network, GEOMETRY, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
+    network, batch = tiny_step()
+    terms = dsrg_terms(network, GEOMETRY, batch, DSRG, crf_weights(VOC_CRF, CLASSES))
     terms[2:].sum().backward()
     assert not any(p.grad.any() for p in network.parameters() if p.grad is not None)
 
 
 def test_one_crf_serves_growing_and_boundary(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, images, tags, seeds = tiny_step()
+    network, batch = tiny_step()
     calls = []
 
     def counting(unary: Tensor, image: Tensor, weights: CrfWeights) -> Tensor:
@@ -128,7 +154,7 @@ def test_one_crf_serves_growing_and_boundary(monkeypatch: pytest.MonkeyPatch) ->
         return dense_crf(unary, image, weights)
 
     monkeypatch.setattr(refine_module, "dense_crf", counting)
-    dsrg_terms(network, GEOMETRY, images, tags, seeds, DSRG, crf_weights(VOC_CRF, CLASSES))
+    dsrg_terms(network, GEOMETRY, batch, DSRG, crf_weights(VOC_CRF, CLASSES))
     ((unary, image),) = calls
     assert not unary.requires_grad
     assert unary.shape[1] == 21  # the missing classes as phantoms of probability 0
@@ -151,10 +177,11 @@ def two_regions(size: int) -> Tensor:
 
 
 Refine = Callable[[Tensor, Tensor, CrfWeights], Tensor]
+ON_LATTICE, EXACT = partial(refine, exact=False), partial(refine, exact=True)
 
 
 def gate(
-    classes: int, weights: CrfWeights, threshold: float, how: Refine = refine, size: int = 25
+    classes: int, weights: CrfWeights, threshold: float, how: Refine = ON_LATTICE, size: int = 25
 ) -> float | None:
     """The least p, in steps of 0.01, with which both halves pass the threshold; None: never.
 
@@ -179,9 +206,10 @@ def gate(
     return high / 100
 
 
+@pytest.mark.parametrize("how", [ON_LATTICE, EXACT], ids=["lattice", "exact"])
 @pytest.mark.parametrize(("classes", "measured"), [(2, 0.51), (9, 0.28), (21, 0.28), (81, 0.23)])
-def test_the_gate_opens_at_about_the_same_p(classes: int, measured: float) -> None:
-    opened = gate(classes, crf_weights(VOC_CRF, classes), DSRG.theta_foreground)
+def test_the_gate_opens_at_about_the_same_p(classes: int, measured: float, how: Refine) -> None:
+    opened = gate(classes, crf_weights(VOC_CRF, classes), DSRG.theta_foreground, how)
     assert opened == pytest.approx(measured, abs=0.02)
 
 
@@ -224,10 +252,11 @@ def test_training_writes_a_network_and_learns(manifest: Manifest, tmp_path: Path
         "network.safetensors",
     ]
     lines = (tmp_path / "a" / "history.csv").read_text().splitlines()
-    assert lines[0] == "step,seeding,boundary,seeded,grown"
+    assert lines[0] == ",".join(["step", *TERMS])
     first, last = (float(lines[i].split(",")[1]) for i in (1, -1))
     assert last < first
-    assert set(summary) == {"seeding", "boundary", "seeded", "grown"}
+    assert set(summary) == {*TERMS}
+    assert 0 < summary["right"] <= summary["checked_grown"] <= summary["checked"] < 100
     assert summary["seeded"] == pytest.approx(100 * 20 / GRID**2)
     assert summary["grown"] >= summary["seeded"] - 1e-3
 

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 
 from pipeline.data.images import read_mask, write_mask
 from pipeline.data.manifest import IGNORE, Manifest
-from pipeline.networks.backbone import build_backbone
 from pipeline.scoring.metrics import class_accuracy
-from pipeline.weak.proxy.quality import measure, on_grid, seed_precision
-from pipeline.weak.seeds.cam import CamNet
+from pipeline.weak.proxy.quality import measure, seed_precision
 from pipeline.weak.seeds.seeds import make_seeds
 from tests.settings import small_params
 
@@ -27,17 +23,6 @@ def test_precision_and_coverage_of_known_counts() -> None:
     counts = np.array([[4, 1, 0, 5], [0, 3, 0, 1], [0, 0, 0, 2]])
     assert seed_precision(counts).tolist() == pytest.approx([100, 75, np.nan], nan_ok=True)
     assert class_accuracy(counts).tolist() == pytest.approx([40, 75, 0])
-
-
-def test_truth_under_the_grid_points() -> None:
-    """Block-centred at stride 4 on 32 pixels: the pixel before the middle of each block."""
-    network = CamNet(build_backbone("vgg16_narrow", "none"), 5, 8, dropout=0.5)
-    mask = np.random.default_rng(0).integers(0, 5, (32, 32)).astype(np.uint8)
-    seeds = torch.zeros(GRID, GRID, dtype=torch.uint8)
-    found = on_grid(Image.fromarray(mask), seeds, small_params(), network)
-    assert np.array_equal(found.numpy(), mask[1::4, 1::4])
-    large = Image.fromarray(np.kron(mask, np.ones((2, 3), dtype=np.uint8)))
-    assert np.array_equal(on_grid(large, seeds, small_params(), network).numpy(), mask[1::4, 1::4])
 
 
 @pytest.fixture
@@ -65,6 +50,7 @@ def test_true_masks_as_proxies_score_full(manifest: Manifest, folders: tuple[Pat
     given = np.load(seeds / "seeds.npy")
     right = total = labelled = 0
     per_class: dict[int, list[int]] = {}
+    strong: dict[int, list[int]] = {}
     for row, seed in zip(manifest.train(), given, strict=True):
         truth = np.array(read_mask(manifest.path(row.mask)))[1::4, 1::4]
         for t, s in zip(truth.ravel().tolist(), seed.ravel().tolist(), strict=True):
@@ -74,10 +60,14 @@ def test_true_masks_as_proxies_score_full(manifest: Manifest, folders: tuple[Pat
             if s != 255:
                 labelled += 1
                 per_class.setdefault(s, []).append(int(t == s))
+                if row.split == "strong":
+                    strong.setdefault(s, []).append(int(t == s))
                 right += t == s
     precisions = [100 * sum(hits) / len(hits) for hits in per_class.values()]
     assert summary["seed_coverage"] == pytest.approx(100 * labelled / total, abs=0.01)
     assert summary["seed_precision"] == pytest.approx(np.mean(precisions), abs=0.01)
+    expected = np.mean([100 * sum(hits) / len(hits) for hits in strong.values()])
+    assert summary["strong_precision"] == pytest.approx(expected, abs=0.01)
 
     with (proxy / "quality.csv").open(newline="") as file:
         rows = {row["class"]: row for row in csv.DictReader(file)}
@@ -135,5 +125,5 @@ def test_without_any_mask_there_is_nothing_to_measure(
     rows = tuple(replace(row, mask="") for row in manifest.rows)
     assert measure(small_params(), replace(manifest, rows=rows), proxy, seeds) == {"images": 0}
     assert (proxy / "quality.csv").read_text().splitlines() == [
-        "class,seed_precision,seed_coverage,cam_iou,proxy_iou"
+        "class,seed_precision,seed_coverage,strong_precision,strong_coverage,cam_iou,proxy_iou"
     ]

@@ -10,10 +10,11 @@ from pipeline.networks.backbone import Backbone, build_backbone
 from pipeline.networks.grid import Geometry
 from pipeline.weak.seeds.cam import (
     CamNet,
+    activation_maps,
     background_from_saliency,
     cam_mask,
-    maps_and_saliency,
     place_seeds,
+    scores_and_saliency,
 )
 
 NONE = np.zeros((2, 3), dtype=bool)
@@ -22,12 +23,12 @@ NONE = np.zeros((2, 3), dtype=bool)
 # --- the network --------------------------------------------------------------------------------
 
 
-def tiny_backbone() -> Backbone:
+def tiny_backbone(corner: bool = True) -> Backbone:
     """Its ReLUs work in place, so a hook that kept no copy would read the wrong values."""
     body = nn.Sequential(
         nn.Conv2d(3, 6, 3, 2, 1), nn.ReLU(inplace=True), nn.Conv2d(6, 5, 3, 2, 1), nn.ReLU(True)
     )
-    return Backbone(body, Geometry(5, 4, corner=True, saliency="2"))
+    return Backbone(body, Geometry(5, 4, corner=corner, saliency="2"))
 
 
 def test_scores_are_the_means_of_the_maps() -> None:
@@ -59,14 +60,14 @@ def test_saliency_is_the_gradient_at_the_middle_layer() -> None:
     torch.manual_seed(0)
     network = CamNet(tiny_backbone(), classes=4, width=8, dropout=0.5).eval()
     images = torch.randn(3, 3, 16, 20)
-    maps, saliency = maps_and_saliency(network, images.clone())
+    found, saliency = scores_and_saliency(network, images.clone())
     body = network.backbone.body
     middle = body[2](torch.relu(body[0](images))).detach().requires_grad_()
     scores = network.fc8(network.fc7(torch.relu(network.fc6(torch.relu(middle))))).mean((2, 3))
     (gradient,) = torch.autograd.grad(scores.sum(), middle)
     torch.testing.assert_close(saliency, gradient.abs().amax(dim=1))
-    torch.testing.assert_close(maps, network.maps(images))
-    assert not maps.requires_grad
+    torch.testing.assert_close(found, network(images))
+    assert not found.requires_grad
     assert not saliency.requires_grad
     assert all(p.grad is None for p in network.parameters())
     assert not body[2]._forward_hooks
@@ -76,13 +77,61 @@ def test_images_of_a_batch_do_not_touch() -> None:
     torch.manual_seed(0)
     network = CamNet(build_backbone("vgg16_narrow", "none"), classes=4, width=8, dropout=0.5).eval()
     images = torch.randn(3, 3, 32, 32)
-    maps, saliency = maps_and_saliency(network, images.clone())
+    scores, saliency = scores_and_saliency(network, images.clone())
     assert saliency.shape == (3, 8, 8)
     assert float(saliency.min()) >= 0
     for i in range(3):
-        one_map, one_saliency = maps_and_saliency(network, images[i : i + 1].clone())
-        torch.testing.assert_close(one_map[0], maps[i])
+        one_score, one_saliency = scores_and_saliency(network, images[i : i + 1].clone())
+        torch.testing.assert_close(one_score[0], scores[i])
         torch.testing.assert_close(one_saliency[0], saliency[i])
+
+
+# --- maps at several sizes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("corner", [True, False])
+def test_one_size_gives_the_maps_as_they_are(corner: bool) -> None:
+    torch.manual_seed(0)
+    network = CamNet(tiny_backbone(corner=corner), 4, 8, dropout=0.0).eval()
+    side = 32 + corner
+    images = torch.randn(2, 3, side, side)
+    maps = activation_maps(network, [images], side)
+    assert torch.equal(maps, network.maps(images).relu())
+
+
+class Painted(nn.Module):
+    """A network whose maps are the red and green channel, averaged over each grid point's reach."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.backbone = type("B", (), {"geometry": geometry})()
+
+    def maps(self, images_B3HW: Tensor) -> Tensor:
+        stride = self.backbone.geometry.stride
+        if self.backbone.geometry.corner:
+            return images_B3HW[:, :2, ::stride, ::stride]
+        return torch.nn.functional.avg_pool2d(images_B3HW[:, :2], stride)
+
+
+@pytest.mark.parametrize("corner", [True, False])
+def test_maps_of_several_sizes_and_mirrors_lie_on_each_other(corner: bool) -> None:
+    """A ramp over the photograph gives the same ramp at any size, so sums are multiples of it."""
+    network = Painted(Geometry(2, 4, corner, saliency=""))
+    size = 32 + corner
+
+    def ramps(side: int) -> Tensor:
+        """Red: 1 + 2 x - y + 0.5 x y over the photograph's unit square; green: below zero."""
+        middle = (torch.arange(side) + 0.5) / side
+        y, x = middle[:, None], middle[None]
+        red = 1 + 2 * x - y + 0.5 * x * y
+        return torch.stack([red, -red, red])[None]
+
+    once = activation_maps(network, [ramps(size)], size)
+    sides = [size, 2 * size, 3 * size // 2]
+    summed = activation_maps(network, [ramps(side) for side in sides], size, flip=True)
+    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))  # the edges are repeated
+    torch.testing.assert_close(summed[inner], 6 * once[inner])
+    assert not summed[:, 1].any()  # nothing below zero counts
 
 
 # --- background ---------------------------------------------------------------------------------
@@ -180,9 +229,10 @@ def test_untagged_classes_leave_no_seed() -> None:
     assert (place_seeds(maps, (), ~NONE, 0.2) == 0).all()
 
 
-def test_a_class_the_network_denies_gets_its_best_pixel() -> None:
+def test_a_class_the_network_denies_gets_no_seed() -> None:
     maps = -np.array([[[5, 4, 3], [2, 1, 6]]], dtype=np.float32)
-    assert place_seeds(maps, (1,), NONE, 0.2).tolist() == [[255, 255, 255], [255, 1, 255]]
+    assert (place_seeds(maps, (1,), NONE, 0.2) == 255).all()
+    assert (place_seeds(0 * maps, (1,), NONE, 0.2) == 255).all()
 
 
 # --- CAM masks ----------------------------------------------------------------------------------

@@ -28,7 +28,13 @@ def test_files_and_seeds(manifest: Manifest, tmp_path: Path) -> None:
         "classifier.safetensors",
         "history.csv",
         "seeds.npy",
+        "tags.csv",
     ]
+    head, *lines = (tmp_path / "a/tags.csv").read_text("utf-8").splitlines()
+    assert head == "class,images,average_precision"
+    assert [line.split(",")[0] for line in lines] == list(manifest.classes.names[1:])
+    held = [sum(c + 1 in row.known_tags for row in manifest.tagged()) for c in range(len(lines))]
+    assert [int(line.split(",")[1]) for line in lines] == held
     seeds = read_seeds(tmp_path / "a", manifest)
     assert seeds.shape == (16, GRID, GRID)
     assert seeds.dtype == np.uint8
@@ -62,7 +68,7 @@ def test_seeds_are_those_of_the_stored_classifier(manifest: Manifest, tmp_path: 
     made(manifest, tmp_path / "a")
     params = small_params()
     network = load_classifier(params, len(manifest.classes), tmp_path / "a").eval()
-    again = seed_all(network, params.cam, manifest)
+    again, _ = seed_all(network, params.cam, manifest)
     np.testing.assert_array_equal(again, read_seeds(tmp_path / "a", manifest))
 
 
@@ -76,7 +82,7 @@ def test_the_users_own_saliency_maps(manifest: Manifest, tmp_path: Path) -> None
     changes = {"cam.saliency": str(tmp_path / "maps"), "cam.saliency_below": 0.06}
     params = small_params(**changes)
     network = load_classifier(params, len(manifest.classes), tmp_path / "a").eval()
-    seeds = seed_all(network, params.cam, manifest)
+    seeds, _ = seed_all(network, params.cam, manifest)
     left = seeds[:, :, : GRID // 2 - 1]
     assert (left != UNSEEDED).all()  # ground where no object is
     assert not (seeds[:, :, GRID // 2 + 1 :] == 0).any()
@@ -91,7 +97,7 @@ def test_an_images_seeds_do_not_depend_on_its_batch(manifest: Manifest, tmp_path
     params = small_params(**{"cam.optimiser.batch_size": 5})
     network = load_classifier(params, len(manifest.classes), tmp_path / "a").eval()
     np.testing.assert_array_equal(
-        seed_all(network, params.cam, manifest), read_seeds(tmp_path / "a", manifest)
+        seed_all(network, params.cam, manifest)[0], read_seeds(tmp_path / "a", manifest)
     )
 
 
