@@ -1,6 +1,6 @@
-"""Stage ensemble: two networks averaged at test time, the paper's alternative (Eq. 4, Fig. 6).
+"""Stage ensemble: two networks joined at test time, the paper's alternative (Eq. 4, Fig. 6).
 
-Shape legend: B batch, C classes, H W image, L weights of the average.
+Shape legend: B batch, C classes, H W image, L ways of joining them.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ from pipeline.settings.paths import result_file
 from pipeline.settings.variants import PAPERS_LAMBDA
 
 LAMBDAS = tuple(step / 10 for step in range(11))
+MAXIMUM = "max"  # the larger of the two probabilities, which §3 names beside the average
+WAYS: tuple[float | str, ...] = (*LAMBDAS, MAXIMUM)
 STRONG = "strong"
 
 
@@ -36,7 +38,8 @@ def evaluate_ensemble(
 ) -> dict[str, float]:
     """Score the averages of `strong` and another variant, seed by seed, for every lambda.
 
-    results/lambda/ensemble_<other>.csv has the curve; the other files are of lambda = 0.4.
+    results/lambda/ensemble_<other>.csv has the curve, and the maximum of the two in its last row;
+    the other files are of lambda = 0.4.
 
     Args:
         params: all of params.yaml.
@@ -66,7 +69,7 @@ def evaluate_ensemble(
     whole = pooled(seeds, by_seed, len(sizes))
     header = ["lambda", "miou", "miou_sd"]
     write_csv(result_file("lambda", f"ensemble_{other}"), header, lambda_rows(whole))
-    shown = [confusions[LAMBDAS.index(PAPERS_LAMBDA)] for confusions in by_seed]
+    shown = [confusions[WAYS.index(PAPERS_LAMBDA)] for confusions in by_seed]
     metrics = write_results(f"ensemble_{other}", manifest.classes, seeds, shown, sizes)
     close_work(name, key)
     return metrics
@@ -81,35 +84,44 @@ def average_confusions(
     resume: Path | None = None,
     seed: int | None = None,
 ) -> Counts:
-    """Confusion matrices (L, C, C+1) over val, one a lambda; arguments as in `confusion_of`."""
+    """Confusion matrices (L, C, C+1) over val, one for each of `WAYS`.
+
+    Arguments as in `confusion_of`.
+    """
     classes = len(manifest.classes)
-    totals = np.zeros((len(LAMBDAS), classes, classes + 1), dtype=np.int64)
+    totals = np.zeros((len(WAYS), classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusions": totals}, what=what)
     for _, images_B3HW, truths in scored_batches(manifest, batch_size, through, seed):
         p_other, p_strong = (
             predict_logits(network, images_B3HW).softmax(dim=1) for network in (other, strong)
         )
-        for place, share in enumerate(LAMBDAS):
-            for truth_HW, p_CHW in zip(truths, average(p_other, p_strong, share), strict=True):
+        for place, way in enumerate(WAYS):
+            for truth_HW, p_CHW in zip(truths, joined(p_other, p_strong, way), strict=True):
                 mask_HW = mask_bytes(argmax_at(p_CHW, truth_HW.shape))
                 totals[place] += confusion_matrix(truth_HW, mask_HW, classes)
     return total_array(totals)
 
 
-def average(other_BCHW: Tensor, strong_BCHW: Tensor, share: float) -> Tensor:
-    """Probabilities (B, C, H, W): lambda * other + (1 - lambda) * strong (Eq. 4).
+def joined(other_BCHW: Tensor, strong_BCHW: Tensor, way: float | str) -> Tensor:
+    """Scores (B, C, H, W): lambda * other + (1 - lambda) * strong (Eq. 4), or their maximum.
 
     The paper does not say what it averages. Probabilities lie on one scale whatever the network;
     logits do not.
     """
-    return torch.lerp(strong_BCHW, other_BCHW, share)
+    if isinstance(way, str):
+        return torch.maximum(strong_BCHW, other_BCHW)
+    return torch.lerp(strong_BCHW, other_BCHW, way)
 
 
 def lambda_rows(by_seed: Sequence[Counts]) -> list[list[str]]:
-    """Rows of lambda.csv: lambda, mean IoU over the seeds or repetitions and its deviation."""
+    """Rows of lambda.csv: lambda, mean IoU over the seeds or repetitions and its deviation.
+
+    The last row is of the maximum.
+    """
     rows = []
-    for place, share in enumerate(LAMBDAS):
+    for place, way in enumerate(WAYS):
         scores = [summarise(confusions[place])["miou"] for confusions in by_seed]
         mean, deviation = mean_and_sd(scores)
-        rows.append([f"{share:g}", f"{mean:.4f}", f"{deviation:.4f}"])
+        named = way if isinstance(way, str) else f"{way:g}"
+        rows.append([named, f"{mean:.4f}", f"{deviation:.4f}"])
     return rows

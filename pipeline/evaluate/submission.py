@@ -14,7 +14,7 @@ from pipeline.base.atomic import whole_file
 from pipeline.data.manifest import Manifest, Row
 from pipeline.devices.distributed import wait_for_all, world
 from pipeline.runs.resume import walk
-from pipeline.scoring.score import image_batches, predict_batch, write_masks
+from pipeline.scoring.score import Refine, image_batches, predict_batch, write_masks
 from pipeline.train.network import DualBranchNet
 
 ARCHIVE = "submission.tar.gz"
@@ -35,6 +35,7 @@ def write_submission(
     folder: Path,
     what: str,
     resume: Path | None = None,
+    refine: Refine | None = None,
 ) -> None:
     """Predict the test images and write `folder/submission.tar.gz`; nothing where there are none.
 
@@ -48,6 +49,7 @@ def write_submission(
         folder: a temporary folder that all processes see, such as `resumable_folder` gives.
         what: name of the progress bar.
         resume: folder for how far it is, from which a stopped run resumes, or None.
+        refine: as in `predict_batch`.
 
     Raises:
         UserError: an image cannot be read.
@@ -57,7 +59,7 @@ def write_submission(
         return
     masks = folder / "test"
     masks.mkdir(exist_ok=True)
-    predict_masks(network, manifest, rows, batch_size, masks, what, resume)
+    predict_masks(network, manifest, rows, batch_size, masks, what, resume, refine)
     wait_for_all()
     if world().leads:
         with whole_file(folder / ARCHIVE) as part:
@@ -74,12 +76,13 @@ def predict_masks(
     folder: Path,
     what: str,
     resume: Path | None = None,
+    refine: Refine | None = None,
 ) -> None:
     """Write this process's share of the masks as palette PNGs, each as soon as it is known."""
     network.eval()
     through = partial(walk, folder=resume, arrays={}, what=what)
     for part, images_B3HW in image_batches(manifest, rows, batch_size, through):
-        masks = predict_batch(network, images_B3HW)
+        masks = predict_batch(network, images_B3HW, refine=refine)
         write_masks(part, masks, manifest.classes, folder)
 
 

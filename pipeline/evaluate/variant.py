@@ -8,6 +8,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.data.plan import Plan
 from pipeline.devices.device import placed
 from pipeline.devices.distributed import world
+from pipeline.evaluate.refinement import refinement
 from pipeline.evaluate.results import write_results
 from pipeline.evaluate.submission import write_submission
 from pipeline.networks.stored import load_network
@@ -61,7 +62,7 @@ def score_seed(
 ) -> Counts:
     """One network's confusion matrix; in the first repetition also the predictions, in `part`."""
     network = load_trained(params, manifest, plan, seed, models)
-    batch_size = params.evaluate.batch_size
+    batch_size, refine = params.evaluate.batch_size, refinement(params)
     first = seed in repetitions(params.seeds, len(manifest.fold_sizes))[0]
     confusion = confusion_of(
         network,
@@ -71,10 +72,12 @@ def score_seed(
         f"evaluate: {plan.variant} seed {seed}",
         resume=part.with_name(f"seed-{seed}"),
         seed=seed,
+        refine=refine,
     )
     if seed == params.seeds[0] and params.dataset == "voc":
         resume = part.with_name("test")
-        write_submission(network, manifest, batch_size, part, f"test: {plan.variant}", resume)
+        what = f"test: {plan.variant}"
+        write_submission(network, manifest, batch_size, part, what, resume, refine)
     return confusion
 
 

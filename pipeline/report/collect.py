@@ -174,11 +174,17 @@ def read_lambdas(name: str) -> Curve:
         UserError: its file is missing.
     """
     columns = ("lambda", "miou", "miou_sd")
-    rows = read_table(result_file("lambda", name), stage_of(name), columns)
+    *rows, _ = read_table(result_file("lambda", name), stage_of(name), columns)
     values = np.array([[float(row[column]) for column in columns] for row in rows])
     share, mean, sd = (tuple(column.tolist()) for column in values.T)
     low, high = (tuple(m + sign * s for m, s in zip(mean, sd, strict=True)) for sign in (-1, 1))
     return Curve(share, mean, low, high)
+
+
+def read_maximum(name: str) -> float:
+    """Mean IoU of two networks of which the surer one counts: the last row of that file."""
+    rows = read_table(result_file("lambda", name), stage_of(name), ("miou",))
+    return float(rows[-1]["miou"])
 
 
 def read_training(params: Params, name: str) -> Training:

@@ -21,6 +21,7 @@ from pipeline.report.collect import (
     Training,
     measured_with,
     read_lambdas,
+    read_maximum,
     read_outcome,
     read_quality,
     read_scores,
@@ -278,6 +279,7 @@ def chart_values(
     return {
         "bars": score_bars(outcomes),
         "lambdas": lambda_chart(averages, strong, paper) if averages else None,
+        "maxima": {name: read_maximum(f"{ENSEMBLE}{name}") for name in params.ensembles},
         "training_charts": training_charts(trainings),
         "weak_charts": weak_charts(read_weak_curves()) if dsrg_row(params) else [],
         "tag_rows": read_tag_precision() if dsrg_row(params) else [],

@@ -23,6 +23,7 @@ from pipeline.runs.resume import walk
 from pipeline.scoring.metrics import Counts, confusion_matrix
 
 Through = Callable[[Sequence[list[Row]]], Iterator[list[Row]]]
+Refine = Callable[[Tensor, Tensor], Tensor]  # from logits (B, C, H, W) and images to scores
 
 
 class Segmenter(Protocol):
@@ -50,13 +51,25 @@ def predict_logits(network: Segmenter, images_B3HW: Tensor) -> Tensor:
 
 
 def predict_batch(
-    network: Segmenter, images_B3HW: Tensor, sizes: Sequence[tuple[int, int]] | None = None
+    network: Segmenter,
+    images_B3HW: Tensor,
+    sizes: Sequence[tuple[int, int]] | None = None,
+    refine: Refine | None = None,
 ) -> list[Bytes]:
-    """Class indices of each image, (H, W); `sizes` are those from which images were scaled."""
-    logits_BCHW = predict_logits(network, images_B3HW)
+    """Class indices of each image, (H, W).
+
+    Args:
+        network: any trained network.
+        images_B3HW: bytes.
+        sizes: those from which the images were scaled; None: they were not.
+        refine: what the logits go through first, if anything.
+    """
+    scores_BCHW = predict_logits(network, images_B3HW)
+    if refine is not None:
+        scores_BCHW = refine(scores_BCHW, images_B3HW)
     sizes = sizes or [(images_B3HW.shape[-2], images_B3HW.shape[-1])] * len(images_B3HW)
-    pairs = zip(logits_BCHW, sizes, strict=True)
-    return [mask_bytes(argmax_at(logits_CHW, size)) for logits_CHW, size in pairs]
+    pairs = zip(scores_BCHW, sizes, strict=True)
+    return [mask_bytes(argmax_at(scores_CHW, size)) for scores_CHW, size in pairs]
 
 
 def mask_bytes(classes_BHW: Tensor) -> Bytes:
@@ -81,6 +94,7 @@ def confusion_of(
     what: str | None = None,
     resume: Path | None = None,
     seed: int | None = None,
+    refine: Refine | None = None,
 ) -> Counts:
     """Confusion matrix (C, C+1) over val, in inference mode; each process scores its share.
 
@@ -92,13 +106,15 @@ def confusion_of(
         what: name of the progress bar, or None for no bar.
         resume: folder for the counts so far, from which a stopped run resumes, or None.
         seed: of the training, where there are folds: it is scored on its own. None: on all.
+        refine: as in `predict_batch`.
     """
     network.eval()
     classes = len(manifest.classes)
     total = np.zeros((classes, classes + 1), dtype=np.int64)
     through = partial(walk, folder=resume, arrays={"confusion": total}, what=what)
     for rows, images_B3HW, truths in scored_batches(manifest, batch_size, through, seed):
-        masks = predict_batch(network, images_B3HW, [truth_HW.shape for truth_HW in truths])
+        sizes = [truth_HW.shape for truth_HW in truths]
+        masks = predict_batch(network, images_B3HW, sizes, refine)
         # Integers: the order of images and processes does not matter.
         for truth_HW, mask_HW in zip(truths, masks, strict=True):
             total += confusion_matrix(truth_HW, mask_HW, classes)

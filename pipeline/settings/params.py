@@ -216,6 +216,7 @@ class Split(Block):
     """Stage split: null keeps the data set's own strong set, a number draws that many."""
 
     strong: Positive | None
+    draw: Count
 
 
 class Train(Block):
@@ -246,9 +247,10 @@ class Extras(Block):
 
 
 class Evaluate(Block):
-    """Stage evaluate: how many images of one size go through the network at once."""
+    """Stage evaluate: images of one size that go through the network at once; a CRF after it."""
 
     batch_size: Positive
+    crf: bool
 
 
 class Report(Block):

@@ -110,6 +110,10 @@ VARIANTS: dict[str, Variant] = {
         (STRONG, PROXIES),
         "dual branch, half strong, half weak",
     ),
+    "dual_mixed": Variant(
+        (STRONG, Stream(strong="mask", weak="proxy")),
+        "dual branch, the weak branch with strong and weak masks in one pool",
+    ),
     "dual_full": Variant(
         (STRONG, Stream(strong="mask", weak="mask")),
         "dual branch, the weak branch with true masks for every training image",

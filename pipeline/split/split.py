@@ -105,7 +105,9 @@ def start_digest(params: Params) -> str | None:
 
 
 def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]]:
-    """The data set's own strong and weak lists, or `split.strong` images drawn with `seed`.
+    """The data set's own strong and weak lists, or `split.strong` images, drawn.
+
+    By `seed` and `split.draw`: another draw makes no proxies anew, another seed does.
 
     Raises:
         UserError: more strong images are asked for than have masks.
@@ -119,7 +121,7 @@ def draw_lists(params: Params, manifest: Manifest) -> tuple[list[str], list[str]
             raise UserError(
                 f"split.strong: {count} asked for, but only {len(masked)} images have masks"
             )
-        chosen = rng(params.seed, 5).permutation(len(masked))[:count]
+        chosen = rng(params.seed, 5, params.split.draw).permutation(len(masked))[:count]
         strong = {masked[int(i)] for i in chosen}
     return (
         [row.id for row in rows if row.id in strong],

@@ -13,9 +13,10 @@ from pipeline.data.plan import make_plan, write_plans
 from pipeline.evaluate.dsrg_network import evaluate_dsrg
 from pipeline.evaluate.ensemble import (
     LAMBDAS,
-    average,
+    MAXIMUM,
     average_confusions,
     evaluate_ensemble,
+    joined,
     lambda_rows,
 )
 from pipeline.networks.stored import plain_state
@@ -41,27 +42,31 @@ def test_average_pixel_by_pixel() -> None:
     rng = np.random.default_rng(0)
     other, strong = (rng.dirichlet(np.ones(4), (2, 5, 6)).transpose(0, 3, 1, 2) for _ in range(2))
     for share in (0.0, 0.4, 1.0):
-        found = average(torch.from_numpy(other), torch.from_numpy(strong), share).argmax(dim=1)
+        found = joined(torch.from_numpy(other), torch.from_numpy(strong), share).argmax(dim=1)
         for b, y, x in np.ndindex(2, 5, 6):
             mixed = [share * other[b, c, y, x] + (1 - share) * strong[b, c, y, x] for c in range(4)]
             assert int(found[b, y, x]) == int(np.argmax(mixed))
+    found = joined(torch.from_numpy(other), torch.from_numpy(strong), MAXIMUM).argmax(dim=1)
+    for b, y, x in np.ndindex(2, 5, 6):
+        surest = [max(other[b, c, y, x], strong[b, c, y, x]) for c in range(4)]
+        assert int(found[b, y, x]) == int(np.argmax(surest))
 
 
 def test_the_ends_of_the_curve_are_the_networks_themselves(manifest: Manifest) -> None:
     params, classes = small_params(), len(manifest.classes)
     other, strong = (random_network(params, "strong", seed, classes) for seed in (1, 2))
     totals = average_confusions(other, strong, manifest, 4, None)
-    assert totals.shape == (11, classes, classes + 1)
+    assert totals.shape == (12, classes, classes + 1)
     assert np.array_equal(totals[0], confusion_of(strong, manifest, 4))
-    assert np.array_equal(totals[-1], confusion_of(other, manifest, 4))
+    assert np.array_equal(totals[10], confusion_of(other, manifest, 4))
     assert not np.array_equal(totals[0], totals[5])
     assert len({int(total.sum()) for total in totals}) == 1
 
 
 def test_rows_hold_mean_and_deviation_over_the_seeds() -> None:
     right, wrong = np.array([[4, 0, 0], [0, 4, 0]]), np.array([[0, 4, 0], [4, 0, 0]])
-    rows = lambda_rows([np.stack([right] * 11), np.stack([wrong] * 11)])
-    assert [row[0] for row in rows] == [f"{share:g}" for share in LAMBDAS]
+    rows = lambda_rows([np.stack([right] * 12), np.stack([wrong] * 12)])
+    assert [row[0] for row in rows] == [*(f"{share:g}" for share in LAMBDAS), "max"]
     assert rows[3] == ["0.3", "50.0000", f"{np.std([0, 100], ddof=1):.4f}"]
 
 
@@ -95,7 +100,7 @@ def test_an_ensemble_is_scored_seed_by_seed(manifest: Manifest, workspace: Path)
     assert metrics["miou"] == pytest.approx(np.mean(scores), abs=0.01)
     with Path("results/lambda/ensemble_mixed.csv").open(newline="") as file:
         curve = list(csv.DictReader(file))
-    assert [float(row["lambda"]) for row in curve] == list(LAMBDAS)
+    assert [row["lambda"] for row in curve] == [*(f"{share:g}" for share in LAMBDAS), MAXIMUM]
     assert float(curve[4]["miou"]) == pytest.approx(metrics["miou"], abs=0.01)
 
 

@@ -128,6 +128,10 @@ def test_growth_is_measured_on_strong_images(page: str) -> None:
     assert re.search(r"<th>train</th><td>0</td><td[^>]*>–</td>", page)
 
 
+def test_the_maximum_of_two_networks(page: str) -> None:
+    assert re.search(r"their maximum, §3\):\s+weak 68\.2", page)
+
+
 def test_variants_stand_in_order(page: str, params: Params) -> None:
     table = page[page.index('id="comparison"') : page.index("</table>")]
     rows = re.findall(r'<th[^>]*><i class="key tone-\w+"></i>(\w+)</th>', table)
