@@ -48,7 +48,8 @@ def main(names: Names = None) -> None:
 def merged(measured: dict[str, list[Row]]) -> list[dict[str, Any]]:
     """The entries of latest.json, with new ones for the modules just measured."""
     old = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else []
-    kept = [entry for entry in old if entry["module"] not in measured]
+    # A module that was renamed or removed leaves no rows behind.
+    kept = [e for e in old if e["module"] in MODULES and e["module"] not in measured]
     where = {"commit": commit(), "device": device()}
     new = [
         {"module": name, **row.as_dict(), **where}
