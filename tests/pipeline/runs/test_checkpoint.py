@@ -46,7 +46,7 @@ def train(
 
     def batches(done: int) -> Iterator[Tagged]:
         for step in range(done, STEPS):
-            yield Tagged((f"image {step}",), *[torch.tensor(step)] * 3)
+            yield Tagged((f"image {step}",), *[torch.tensor(step)] * 4)
 
     def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
         step = int(batch.images)
