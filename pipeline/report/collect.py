@@ -167,24 +167,20 @@ def unique(values: Iterable[object]) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value))
 
 
-def read_lambdas(name: str) -> Curve:
-    """Mean IoU of an average by lambda; the band is one deviation on each side.
+def read_lambdas(name: str) -> tuple[Curve, float]:
+    """Mean IoU of an average by lambda, and of the two networks' maximum, the file's last row.
+
+    The curve's band is one deviation on each side.
 
     Raises:
         UserError: its file is missing.
     """
     columns = ("lambda", "miou", "miou_sd")
-    *rows, _ = read_table(result_file("lambda", name), stage_of(name), columns)
+    *rows, maximum = read_table(result_file("lambda", name), stage_of(name), columns)
     values = np.array([[float(row[column]) for column in columns] for row in rows])
     share, mean, sd = (tuple(column.tolist()) for column in values.T)
     low, high = (tuple(m + sign * s for m, s in zip(mean, sd, strict=True)) for sign in (-1, 1))
-    return Curve(share, mean, low, high)
-
-
-def read_maximum(name: str) -> float:
-    """Mean IoU of two networks of which the surer one counts: the last row of that file."""
-    rows = read_table(result_file("lambda", name), stage_of(name), ("miou",))
-    return float(rows[-1]["miou"])
+    return Curve(share, mean, low, high), float(maximum["miou"])
 
 
 def read_training(params: Params, name: str) -> Training:

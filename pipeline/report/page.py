@@ -21,7 +21,6 @@ from pipeline.report.collect import (
     Training,
     measured_with,
     read_lambdas,
-    read_maximum,
     read_outcome,
     read_quality,
     read_scores,
@@ -273,13 +272,14 @@ def chart_values(
     trainings: Sequence[Training],
 ) -> dict[str, Any]:
     """Every chart as an SVG element."""
-    averages = {name: read_lambdas(f"{ENSEMBLE}{name}") for name in params.ensembles}
+    joined = {name: read_lambdas(f"{ENSEMBLE}{name}") for name in params.ensembles}
+    averages = {name: curve for name, (curve, _) in joined.items()}
     strong = next((o.miou for o in outcomes if o.name == "strong"), 0.0)
     paper = papers_scores(params)["ensemble"] if counts.papers(params) else None
     return {
         "bars": score_bars(outcomes),
         "lambdas": lambda_chart(averages, strong, paper) if averages else None,
-        "maxima": {name: read_maximum(f"{ENSEMBLE}{name}") for name in params.ensembles},
+        "maxima": {name: maximum for name, (_, maximum) in joined.items()},
         "training_charts": training_charts(trainings),
         "weak_charts": weak_charts(read_weak_curves()) if dsrg_row(params) else [],
         "tag_rows": read_tag_precision() if dsrg_row(params) else [],

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.base.record import write_record
+from pipeline.data.id_lists import write_ids
 from pipeline.data.images import Bytes, tags_of_mask, write_mask
 from pipeline.data.manifest import (
     ClassList,
@@ -20,6 +21,7 @@ from pipeline.data.manifest import (
     open_manifest,
     write_manifest,
 )
+from pipeline.data.pairs import MADE
 from pipeline.data.plan import make_plan, write_plans
 from pipeline.data.tables import write_csv
 from pipeline.datasets.shapes.prepare import CLASS_NAMES, render_scene
@@ -168,8 +170,7 @@ def write_weak_side(manifest: Manifest) -> None:
         put_mask(
             proxy_dir("dsrg") / "masks" / f"{row.id}.png", truth_of(manifest, row), manifest.classes
         )
-    ids = "".join(f"{row.id}\n" for row in manifest.train())
-    (proxy_dir("dsrg") / "made.txt").write_text(ids, "utf-8")
+    write_ids(proxy_dir("dsrg") / MADE, (row.id for row in manifest.train()))
     np.save(SEEDS / "seeds.npy", np.full((len(manifest.train()), 4, 4), 255, dtype=np.uint8))
     write_history(SEEDS / "history.csv", [{"step": 1, "loss": 1.0, "tag_accuracy": 88.5}])
     tags = [["boat", 3, "71.25"], ["train", 0, ""]]
