@@ -43,7 +43,7 @@ CASES = [
     (
         ["ensemble", "dual"],
         "evaluate.ensemble",
-        "average",
+        "joined",
         ["results/*/ensemble_dual.*"],
         signal.SIGTERM,
     ),
