@@ -28,7 +28,7 @@ from pipeline.networks.backbone import build_backbone
 from pipeline.train.network import DualBranchNet
 
 IMAGES = 30
-LARGE_IMAGES = 6
+LARGE_IMAGES = 4
 LARGE = (4000, 3000)  # width and height
 ROUNDS = 3
 FIRST = 3.0  # seconds a person waits

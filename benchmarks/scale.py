@@ -77,6 +77,6 @@ def rows() -> Iterator[Row]:
             1e3 * among_fewer,
             "ms an image",
             1 / 1.3,
-            note=f"{1 / among_more:.1f} images/s, {COCO:,}: {among_more * COCO / 3600:.1f} "
+            note=f"{1 / among_more:.1f} images/s, {COCO:,}: {among_more * COCO / 3600:.2g} "
             f"core-hours; {some[stage].peak:.0f} MB, then {many[stage].peak:.0f}",
         )
