@@ -196,9 +196,26 @@ def claims_table(verdicts: Sequence[Verdict], setting: str) -> Table:
     caption = (
         f"The paper's claims, on {setting}, compared with this run, in points of mIoU. A claim "
         "holds, or does not, where the 95 % interval of the difference, paired by seed, lies on "
-        "one side of 0."
+        "one side of 0. "
     )
-    return Table("claims", caption, header, tuple(rows), words=(0, 1, 5, 6))
+    judged = sum(v.here is not None and v.here.interval is not None for v in verdicts)
+    return Table("claims", caption + what_verdicts_cover(judged), header, tuple(rows), words=(0, 1, 5, 6))
+
+
+def what_verdicts_cover(judged: int) -> str:
+    """What the intervals of so many verdicts leave out, and how many of them are chance.
+
+    >>> what_verdicts_cover(10)[-57:]
+    'side of 0 where there is no difference: of these 10, 0.5.'
+    """
+    if not judged:
+        return "With one training seed there is no such interval, and no verdict."
+    return (
+        "An interval covers what training seeds vary: first weights, order and views. All seeds "
+        "share one choice of images with masks, one classifier, one DSRG and the val images. "
+        "By chance, one interval of twenty lies on one side of 0 where there is no difference: "
+        f"of these {judged}, {judged / 20:.2g}."
+    )
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:

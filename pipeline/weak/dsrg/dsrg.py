@@ -105,7 +105,7 @@ def growing_losses(
     share = share_of("dsrg.optimiser.batch_size", batch_size) / batch_size
 
     def losses(batch: Tagged) -> tuple[Tensor, Tensor]:
-        batch = batch.to(device)
+        batch = batch.on(device)
         terms = share * dsrg_terms(forward, geometry, batch, dsrg, weights)
         return terms[0] + terms[1], terms
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pipeline.data.seeds import UNSEEDED
 
-FLOOR = 1e-4  # no probability falls below this before logarithms are taken
+FLOOR = 1e-4  # no probability is below this, the network's or the CRF's
 
 
 def floored_softmax(logits_BChw: Tensor) -> Tensor:
@@ -43,13 +43,12 @@ def boundary_loss(p_BChw: Tensor, q_BChw: Tensor) -> Tensor:
 
     Args:
         p_BChw: probabilities, floored.
-        q_BChw: CRF posterior.
+        q_BChw: CRF posterior, floored; what falls to missing classes (`refine`) is left out.
 
     Returns:
         scalar tensor, mean over batch and pixels.
     """
-    # Floored like p, so that the logarithm of their ratio is bounded.
-    q_BChw = q_BChw.detach().clamp(min=FLOOR)
+    q_BChw = q_BChw.detach()
     q_BChw = q_BChw / q_BChw.sum(dim=1, keepdim=True)
     ratio_BChw = (q_BChw / p_BChw).clamp(0.05, 20.0)
     return (q_BChw * ratio_BChw.log()).sum(dim=1).mean()

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.settings.params import Crf
 from pipeline.weak.dsrg.crf import CrfWeights, dense_crf
 from pipeline.weak.dsrg.lattice import lattice_crf
+from pipeline.weak.dsrg.losses import FLOOR
 
 CALIBRATED_FOR = 21  # classes the CRF's weights were chosen for, VOC's
 
@@ -37,10 +38,12 @@ def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights, *, exact: bo
     are added with probability 0 and what falls to them is lost, like an untagged class's share.
 
     Returns:
-        tensor with shape (B, C, h, w).
+        tensor with shape (B, C, h, w), floored and renormalised over all classes, missing ones, too.
     """
     classes = p_BChw.shape[1]
     phantoms = max(0, CALIBRATED_FOR - classes)
     unary_BChw = F.pad(-p_BChw, (0, 0, 0, 0, 0, phantoms))
     solve = dense_crf if exact else lattice_crf
-    return solve(unary_BChw, image_B3hw, weights)[:, :classes]
+    # Before thresholds and losses alike, as released.
+    q_BChw = solve(unary_BChw, image_B3hw, weights).clamp(min=FLOOR)
+    return (q_BChw / q_BChw.sum(dim=1, keepdim=True))[:, :classes]

@@ -45,8 +45,8 @@ class Tagged(NamedTuple):
     seeds: Tensor
     truth: Tensor
 
-    def to(self, device: torch.device) -> "Tagged":
-        """The same on a device."""
+    def on(self, device: torch.device) -> "Tagged":
+        """The batch on a device."""
         ids, *tensors = self
         return Tagged(ids, *(tensor.to(device) for tensor in tensors))
 

@@ -140,7 +140,10 @@ def test_verdicts() -> None:
     assert verdicts["dual", "full"].word == NOT_RUN
     one = judge(PAPER, [outcome("strong", 60.0), outcome("dual", 59.0)])
     assert next(v for v in one if v.names == ("dual", "strong")).word == "one training: below"
-    rows = by_first(claims_table(list(verdicts.values()), "VOC"))
+    table = claims_table(list(verdicts.values()), "VOC")
+    assert "of these 4, 0.2." in table.caption
+    assert "no verdict" in claims_table(one, "VOC").caption
+    rows = by_first(table)
     assert rows["The dual branch gains over strong masks alone"][1:3] == ["+0.37", "+3.3"]
 
 

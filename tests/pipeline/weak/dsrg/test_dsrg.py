@@ -93,7 +93,8 @@ def test_terms_are_those_of_the_parts(grow_on: str) -> None:
     # 2x2 poolings at stride 4: the pixel before the middle of each block.
     phantoms = torch.zeros(2, 21 - CLASSES, GRID, GRID)
     unary = -torch.cat([p.detach(), phantoms], dim=1)
-    q = dense_crf(unary, batch.images[:, :, 1::4, 1::4].float(), weights)[:, :CLASSES]
+    q = dense_crf(unary, batch.images[:, :, 1::4, 1::4].float(), weights).clamp(min=1e-4)
+    q = (q / q.sum(dim=1, keepdim=True))[:, :CLASSES]
     decides = q if grow_on == "crf" else p.detach()
     grown = grow(batch.seeds, decides, batch.tags, theta_foreground=0.4, theta_background=0.4)
     expected = [seeding_loss(p, grown), boundary_loss(p, q)]
@@ -211,6 +212,17 @@ def gate(
 def test_the_gate_opens_at_about_the_same_p(classes: int, measured: float, how: Refine) -> None:
     opened = gate(classes, crf_weights(VOC_CRF, classes), DSRG.theta_foreground, how)
     assert opened == pytest.approx(measured, abs=0.02)
+
+
+@pytest.mark.parametrize("how", [ON_LATTICE, EXACT], ids=["lattice", "exact"])
+def test_a_sure_posterior_has_the_released_floor(how: Refine) -> None:
+    """As released: each of 21 classes at least 1e-4 before all are divided by their sum."""
+    p = torch.zeros(1, 21, 25, 25)
+    p[:, 3] = 1.0
+    q = how(p, two_regions(25), crf_weights(VOC_CRF, 21))
+    floor = 1e-4 / (1 + 20e-4)
+    torch.testing.assert_close(q[:, 4:], torch.full((1, 17, 25, 25), floor), rtol=1e-3, atol=0)
+    torch.testing.assert_close(q.sum(dim=1), torch.ones(1, 25, 25))
 
 
 def plain(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights) -> Tensor:
