@@ -199,7 +199,9 @@ def claims_table(verdicts: Sequence[Verdict], setting: str) -> Table:
         "one side of 0. "
     )
     judged = sum(v.here is not None and v.here.interval is not None for v in verdicts)
-    return Table("claims", caption + what_verdicts_cover(judged), header, tuple(rows), words=(0, 1, 5, 6))
+    return Table(
+        "claims", caption + what_verdicts_cover(judged), header, tuple(rows), words=(0, 1, 5, 6)
+    )
 
 
 def what_verdicts_cover(judged: int) -> str:

@@ -38,7 +38,7 @@ def refine(p_BChw: Tensor, image_B3hw: Tensor, weights: CrfWeights, *, exact: bo
     are added with probability 0 and what falls to them is lost, like an untagged class's share.
 
     Returns:
-        tensor with shape (B, C, h, w), floored and renormalised over all classes, missing ones, too.
+        tensor with shape (B, C, h, w), floored and renormalised over all classes with the missing.
     """
     classes = p_BChw.shape[1]
     phantoms = max(0, CALIBRATED_FOR - classes)
