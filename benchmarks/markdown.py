@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.__main__ import LATEST
-from pipeline.base.atomic import whole_file
+from docs.between_marks import put_between
 
 PAGE = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- table: make bench -->\n", "<!-- end of table -->\n"
@@ -43,12 +43,8 @@ def line(entry: dict[str, Any]) -> str:
 
 def main() -> None:
     """Rewrite the text between the two marks."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
     entries = json.loads(LATEST.read_text(encoding="utf-8"))
-    with whole_file(PAGE) as part:
-        part.write_text(f"{before}{BEGIN}\n{table(entries)}\n{END}{after}", "utf-8")
+    put_between(PAGE, BEGIN, END, table(entries))
 
 
 if __name__ == "__main__":

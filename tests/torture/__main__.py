@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from docs.between_marks import put_between
 from pipeline.base.atomic import whole_file
 from pipeline.base.record import commit, device
 from tests.torture.faults import faults, may_mount
@@ -66,11 +67,7 @@ def write(part: str, tallies: list[Tally], at: str | None) -> None:
     entries = sorted(kept + new, key=lambda entry: PARTS.index(entry["part"]))
     with whole_file(LATEST) as file:
         file.write_text(json.dumps(entries, indent=1) + "\n", "utf-8")
-    before, rest = PAGE.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    table = HEAD + "".join(line(entry) for entry in entries)
-    with whole_file(PAGE) as file:
-        file.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
+    put_between(PAGE, BEGIN, END, HEAD + "".join(line(entry) for entry in entries))
 
 
 def line(entry: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ CHOSEN: dict[str, object] = {
 }
 NETWORKS = ("strong", "dual", "dual.self")
 BUDGETS = {30: 5, 120: 5, 437: 3}  # masks: seeds
-AT_437 = ("mixed", "full")
+AT_MOST_MASKS = ("mixed", "full")
 HALF_BATCH = "strong_half_batch"  # as many strong images a step as in dual
 HALF_BATCH_AT = 120
 
@@ -61,13 +61,12 @@ class Training(NamedTuple):
     def changes(self, data: Path) -> dict[str, object]:
         """What differs from the recipe, as `dvc exp run -S` takes it."""
         half = self.network == HALF_BATCH
-        others = AT_437 if self.masks == max(BUDGETS) else ()
         batch = {"train.batch_size": 4} if half else {}
         return {
             **CHOSEN,
             **batch,
             "data_root": str(data.resolve()),
-            "variants": ["strong"] if half else [*NETWORKS, *others],
+            "variants": ["strong"] if half else list(networks_at(self.masks)),
             "proxy.generators": ["dsrg"] if half else ["dsrg", "self"],
             "split.strong": self.masks,
             "split.draw": self.seed,
@@ -75,13 +74,17 @@ class Training(NamedTuple):
         }
 
 
+def networks_at(masks: int) -> tuple[str, ...]:
+    """What is trained with so many masks."""
+    return (*NETWORKS, *(AT_MOST_MASKS if masks == max(BUDGETS) else ()))
+
+
 def trainings() -> Iterator[list[Training]]:
     """All of them; those of one draw of the masks together."""
     for seed in range(max(BUDGETS.values())):
         for masks, seeds in BUDGETS.items():
             if seed < seeds:
-                networks = (*NETWORKS, *(AT_437 if masks == max(BUDGETS) else ()))
-                yield [Training(network, masks, seed) for network in networks]
+                yield [Training(network, masks, seed) for network in networks_at(masks)]
     for seed in range(BUDGETS[HALF_BATCH_AT]):
         yield [Training(HALF_BATCH, HALF_BATCH_AT, seed)]
 

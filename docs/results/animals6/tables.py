@@ -8,16 +8,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from docs.between_marks import put_between
 from docs.results.animals6.data_set import CLASSES
 from docs.results.animals6.study import SCORES
-from pipeline.base.atomic import whole_file
-from pipeline.report.differences import interval
+from pipeline.report.differences import BASE, difference, scores_to_strong
+from pipeline.report.tables import between, signed
 from pipeline.scoring.metrics import mean_and_sd
 
 PAGE, FIGURE = Path("docs/results/animals6.md"), SCORES.with_name("miou.svg")
 BEGIN, END = "<!-- tables -->\n", "<!-- end of tables -->\n"
 STYLES = {"strong": ("#33415c", "--"), "dual": ("#c05a00", "-"), "dual.self": ("#1f7a3d", ":")}
-BASE = "strong"
 
 
 def read_scores() -> pd.DataFrame:
@@ -28,42 +28,42 @@ def read_scores() -> pd.DataFrame:
     return scores
 
 
-def gaps(scores: pd.DataFrame, name: str, column: str = "miou") -> pd.Series:
-    """A network minus `strong`, by masks and seed; where both were scored."""
-    by_name = scores.set_index(["strong", "seed", "name"])[column].unstack()
-    return (by_name[name] - by_name[BASE]).dropna()
-
-
-def between(values: list[float]) -> str:
-    """The interval of a mean, as text."""
-    bounds = interval(values)
-    return f"{bounds[0]:+.2f} to {bounds[1]:+.2f}" if bounds else "–"
+def scored(scores: pd.DataFrame, column: str) -> dict[str, dict[int, float]]:
+    """One column by network and seed."""
+    return {
+        str(name): dict(zip(group.seed, group[column], strict=True))
+        for name, group in scores.groupby("name", sort=False)
+    }
 
 
 def table(scores: pd.DataFrame) -> str:
     """Mean, deviation and difference to `strong` of each network at each number of masks."""
     lines = ["| masks | network | seeds | mIoU | sd | to `strong` | 95 % interval | seeds ahead |"]
     lines.append("|---:|---|---:|---:|---:|---:|---|---:|")
-    for (masks, name), group in scores.groupby(["strong", "name"], sort=False):
-        mean, deviation = mean_and_sd(group.miou.tolist())
-        cells = [str(masks), f"`{name}`", str(len(group)), f"{mean:.2f}", f"{deviation:.2f}"]
-        if name == BASE:
-            cells += ["–", "–", "–"]
-        else:
-            apart = gaps(scores, name).loc[masks].tolist()
-            ahead = sum(gap > 0 for gap in apart)
-            cells += [f"{sum(apart) / len(apart):+.2f}", between(apart), f"{ahead} of {len(apart)}"]
-        lines.append(f"| {' | '.join(cells)} |")
+    for masks, of_budget in scores.groupby("strong", sort=False):
+        networks = scored(of_budget, "miou")
+        gaps = {gap.name: gap for gap in scores_to_strong(networks)}
+        for name, by_seed in networks.items():
+            mean, deviation = mean_and_sd(list(by_seed.values()))
+            cells = [str(masks), f"`{name}`", str(len(by_seed)), f"{mean:.2f}", f"{deviation:.2f}"]
+            if name in gaps:
+                gap, bounds = gaps[name], gaps[name].interval
+                ahead = f"{gap.wins} of {len(gap.by_seed)}"
+                cells += [signed(gap.mean), between(bounds) if bounds else "–", ahead]
+            else:
+                cells += ["–", "–", "–"]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def classes_table(scores: pd.DataFrame) -> str:
     """`dual` minus `strong` of each class, mean over seeds, at each number of masks."""
     columns = ["background", *CLASSES]
-    means = pd.DataFrame({c: gaps(scores, "dual", c).groupby("strong").mean() for c in columns})
     lines = [f"| masks | {' | '.join(columns)} |", "|---:" * (1 + len(columns)) + "|"]
-    for masks, row in means.iterrows():
-        lines.append(f"| {masks} | {' | '.join(f'{value:+.1f}' for value in row)} |")
+    for masks, of_budget in scores.groupby("strong", sort=False):
+        networks = [scored(of_budget, column) for column in columns]
+        gaps = [difference("dual", each["dual"], each[BASE]) for each in networks]
+        lines.append(f"| {masks} | {' | '.join(signed(gap.mean, 1) for gap in gaps)} |")
     return "\n".join(lines)
 
 
@@ -87,11 +87,8 @@ def draw(scores: pd.DataFrame) -> None:
 def main() -> None:
     """Rewrite the text between the two marks, and the figure."""
     scores = read_scores()
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
     text = f"{table(scores)}\n\n`dual` minus `strong`, class by class:\n\n{classes_table(scores)}"
-    with whole_file(PAGE) as part:
-        part.write_text(f"{before}{BEGIN}\n{text}\n\n{END}{after}", "utf-8")
+    put_between(PAGE, BEGIN, END, f"{text}\n")
     draw(scores)
 
 
