@@ -22,7 +22,7 @@ repro: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc metrics show
 	@echo "open report/index.html"
 
-# Holds the run that is here against results/checksums.txt.
+# Holds the run that is here against results/shapes/checksums.txt.
 verify: setup
 	$(BIN)/python -m stages.verify
 

@@ -238,7 +238,7 @@ def run_stages(data_root: Path, weights: str, out: Path, toy: bool) -> None:
         if not said.endswith(" s"):
             return
         keep(out, name, [{"stage": stage, "seconds": time.perf_counter() - start}])
-    scores = folder / "results/metrics"
+    scores = folder / "results" / params.dataset / "metrics"
     lines = [
         {"network": path.stem, "mIoU": json.loads(path.read_text("utf-8"))["miou"]}
         for path in sorted(scores.glob("*.json"))

@@ -64,7 +64,7 @@ WAY = (
     Step("plan", "split", "data/split", "Plan"),
     Step("batch", "train", "", "Batch"),
     Step("logits", "train", "data/models", "DualBranchNet"),
-    Step("score", "evaluate", "results/metrics", "class_iou"),
+    Step("score", "evaluate", "results", "class_iou"),
     Step("page", "report", "report", "write_report"),
 )
 

@@ -1,4 +1,4 @@
-"""Score the average of `strong` and another variant on val: results/*/ensemble_<variant>.*."""
+"""Score the average of `strong` and another variant on val: results/*/*/ensemble_<variant>.*."""
 
 from typing import Annotated
 
@@ -28,12 +28,12 @@ def main(
             params, open_manifest(params), variant, split=SPLIT, models=MODELS
         )
         if world.leads:
-            made = result_file("confusion", f"ensemble_{variant}")
+            made = result_file(params.dataset, "confusion", f"ensemble_{variant}")
             write_record(
                 record_file(f"ensemble {variant}"), made, device=world.device, summary=metrics
             )
             typer.echo(f"{variant} and strong: mIoU {metrics['miou']:.2f} at {PAPERS_LAMBDA}")
-            typer.echo(f"wrote results/*/ensemble_{variant}.*")
+            typer.echo(f"wrote results/{params.dataset}/*/ensemble_{variant}.*")
 
 
 if __name__ == "__main__":

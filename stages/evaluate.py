@@ -1,4 +1,4 @@
-"""Score one variant's networks on val: results/*/<variant>.*, data/predictions/<variant>."""
+"""Score one variant's networks on val: results/*/*/<variant>.*, data/predictions/<variant>."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ def main(
             predictions=PREDICTIONS / variant,
         )
         if world.leads:
-            made = result_file("confusion", variant)
+            made = result_file(params.dataset, "confusion", variant)
             write_record(
                 record_file(f"evaluate {variant}"), made, device=world.device, summary=metrics
             )
@@ -45,7 +45,7 @@ def main(
             if manifest.fold_sizes:
                 over += f" and {describe_folds(manifest.fold_sizes)}"
             typer.echo(f"{variant}: mIoU {metrics['miou']:.2f}{deviation} over {over}")
-            typer.echo(f"wrote results/*/{variant}.*")
+            typer.echo(f"wrote results/{params.dataset}/*/{variant}.*")
             archive = PREDICTIONS / variant / ARCHIVE
             if archive.exists():
                 typer.echo(f"wrote {archive} for {SERVER}, which alone can score VOC test")

@@ -1,4 +1,4 @@
-"""Score the DSRG network itself on val: results/*/dsrg.*, data/predictions/dsrg."""
+"""Score the DSRG network itself on val: results/*/*/dsrg.*, data/predictions/dsrg."""
 
 import typer
 
@@ -14,7 +14,7 @@ def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
     params = read_params(params_file, device)
     if not needed_by(params)["dsrg"]:
         leave_out("evaluate_dsrg", PREDICTIONS / "dsrg")
-        typer.echo(leave_out_results("dsrg"))
+        typer.echo(leave_out_results(params.dataset, "dsrg"))
         return
 
     from pipeline.base.record import write_record
@@ -29,10 +29,10 @@ def main(params_file: ParamsFile = PARAMS, device: Device = None) -> None:
             predictions=PREDICTIONS / "dsrg",
         )
         if world.leads:
-            made = result_file("confusion", "dsrg")
+            made = result_file(params.dataset, "confusion", "dsrg")
             write_record(record_file("evaluate_dsrg"), made, device=world.device, summary=metrics)
             typer.echo(f"dsrg: mIoU {metrics['miou']:.2f}")
-            typer.echo("wrote results/*/dsrg.*")
+            typer.echo(f"wrote results/{params.dataset}/*/dsrg.*")
 
 
 if __name__ == "__main__":

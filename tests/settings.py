@@ -85,7 +85,7 @@ runpy.run_module("stages.{stage}", run_name="__main__")
 
 
 def files_of(folder: Path, output: str) -> list[Path]:
-    """The files below what a pattern such as `results/*/dual.*` or `data/seeds` finds."""
+    """The files below what a pattern such as `results/*/*/dual.*` or `data/seeds` finds."""
     found = [path for top in folder.glob(output) for path in (top, *top.rglob("*"))]
     return sorted(path for path in found if path.is_file())
 
@@ -100,7 +100,7 @@ def copy_project(folder: Path) -> None:
     """The project's own files that its stages need, but for params.yaml."""
     for name in ("pipeline", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    kept = "live/.gitignore", "results/lambda/.gitkeep", "data/raw/README.md"
+    kept = "live/.gitignore", "results/shapes/lambda/.gitkeep", "data/raw/README.md"
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", *kept):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)

@@ -98,14 +98,14 @@ def test_a_sweep_is_queued_run_and_fits_a_screen(own: Path) -> None:
 
 def test_what_a_commit_changed_is_the_difference_of_its_metrics(own: Path) -> None:
     """The page's commands: an experiment becomes a commit, and is compared with the one before."""
-    before = json.loads((own / "results/metrics/dual.json").read_text("utf-8"))
+    before = json.loads((own / "results/shapes/metrics/dual.json").read_text("utf-8"))
     run("dvc", "exp", "run", "--name", "neck1", "-S", "neck_n=1", cwd=own)
     lines = commands("From one commit to the next")
     for line in lines[:-1]:
         shell(line.replace("NAME", "neck1"), own)
     shown = json.loads(shell(f"{lines[-1]} --all --json", own))
-    after = json.loads((own / "results/metrics/dual.json").read_text("utf-8"))
-    said = shown["results/metrics/dual.json"]
+    after = json.loads((own / "results/shapes/metrics/dual.json").read_text("utf-8"))
+    said = shown["results/shapes/metrics/dual.json"]
     assert {key: value["old"] for key, value in said.items()} == before
     assert {key: value["new"] for key, value in said.items()} == after
 

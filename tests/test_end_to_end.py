@@ -23,7 +23,7 @@ def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
         *("train@strong-0", "train@dual-0", "evaluate@strong", "evaluate@dual"),
         *("package@strong", "package@dual", "evaluate_dsrg", "report"),
     }
-    metrics = json.loads((clone / "results/metrics/dual.json").read_text("utf-8"))
+    metrics = json.loads((clone / "results/shapes/metrics/dual.json").read_text("utf-8"))
     assert set(metrics) == {"miou", "miou_sd", "pixel_accuracy", "class_accuracy", "weighted_iou"}
     assert 0 <= metrics["miou"] <= 100
     assert len(list((clone / "data/proxy/dsrg/masks").glob("*.png"))) == 24
@@ -33,7 +33,7 @@ def test_every_stage_ran_and_left_its_outputs(clone: Path) -> None:
 
 def test_git_holds_the_metrics_and_nothing_heavy(clone: Path) -> None:
     tracked = run("git", "ls-files", cwd=clone).split()
-    assert "results/metrics/dual.json" in tracked
+    assert "results/shapes/metrics/dual.json" in tracked
     heavy = [name for name in tracked if name.startswith("data/") or name.endswith(".png")]
     assert heavy == ["data/raw/README.md"]
 
@@ -73,7 +73,7 @@ def test_neck_n_reruns_dual_alone(own: Path) -> None:
 def test_an_average_is_one_stage_more(own: Path) -> None:
     output = run("dvc", "exp", "run", "-S", "ensembles=[dual]", cwd=own)
     assert stages_run(output) == ["ensemble@dual", "report"]
-    assert (own / "results/lambda/ensemble_dual.csv").exists()
+    assert (own / "results/shapes/lambda/ensemble_dual.csv").exists()
 
 
 def test_dvc_draws_the_plots(clone: Path) -> None:
@@ -81,7 +81,7 @@ def test_dvc_draws_the_plots(clone: Path) -> None:
     assert not drawn.get("errors")
     for name in ("loss/dual.csv", "val_miou/dual.csv", "confusion/strong.csv"):
         assert f"report/plots/{name}" in drawn["data"]
-    assert "results/per_class/dual.csv" in drawn["data"]
+    assert "results/shapes/per_class/dual.csv" in drawn["data"]
     pictures = [name for name in drawn["data"] if name.endswith(".png")]
     assert len(pictures) == 6  # two of each rank
 

@@ -132,9 +132,9 @@ def test_scores_are_pooled_over_all_folds(in_folds: tuple[Path, dict[str, str]])
             if row.mask
         }
         miou = summarise(sum(confusions.values()))["miou"]
-        metrics = json.loads((folder / f"results/metrics/{variant}.json").read_text())
+        metrics = json.loads((folder / f"results/folder/metrics/{variant}.json").read_text())
         assert (metrics["miou"], metrics["miou_sd"]) == (pytest.approx(miou, abs=0.006), 0.0)
-        rows = table(str(folder / f"results/seeds/{variant}.csv"))
+        rows = table(str(folder / f"results/folder/seeds/{variant}.csv"))
         if variant == "dsrg":
             assert [row["seed"] for row in rows] == ["0"]
             continue
@@ -147,7 +147,7 @@ def test_scores_are_pooled_over_all_folds(in_folds: tuple[Path, dict[str, str]])
             assert float(row["miou"]) == pytest.approx(score, abs=1e-4)
             assert float(row["pooled"]) == pytest.approx(miou, abs=1e-4)
     assert "over 5 seed(s) and 5 folds, 6 images each" in printed["evaluate strong"]
-    assert len(table(str(folder / "results/seeds/ensemble_weak.csv"))) == 5
+    assert len(table(str(folder / "results/folder/seeds/ensemble_weak.csv"))) == 5
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_a_training_is_scored_on_its_fold_while_it_runs(
     in_folds: tuple[Path, dict[str, str]],
 ) -> None:
     folder, _ = in_folds
-    for row in table(str(folder / "results/seeds/strong.csv")):
+    for row in table(str(folder / "results/folder/seeds/strong.csv")):
         history = table(str(folder / f"data/models/strong/{row['seed']}/history.csv"))
         assert float(history[-1]["val_miou"]) == pytest.approx(float(row["miou"]), abs=0.01)
 

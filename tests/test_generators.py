@@ -72,7 +72,7 @@ def test_one_run_compares_two_generators(whole: Path) -> None:
     for generator in ("self", "files"):
         assert f"<h3>Generator <code>{generator}</code></h3>" in page
     for name in plans:
-        score = json.loads((project / f"results/metrics/{name}.json").read_text("utf-8"))
+        score = json.loads((project / f"results/shapes/metrics/{name}.json").read_text("utf-8"))
         assert 0 < score["miou"] <= 100
     assert (project / "data/packages/dual.files/model.safetensors").exists()
 

@@ -189,10 +189,11 @@ def test_the_data_set_is_the_recipes_own_kind(done: Run) -> None:
 
 def test_every_variant_learnt_and_was_scored(done: Run) -> None:
     networks = set()
+    results = done.folder / "results" / done.values["dataset"]
     for variant in done.values["variants"]:
-        metrics = json.loads((done.folder / f"results/metrics/{variant}.json").read_text("utf-8"))
+        metrics = json.loads((results / f"metrics/{variant}.json").read_text("utf-8"))
         assert 0 <= metrics["miou"] <= 100
-        per_class = read_csv(done.folder / f"results/per_class/{variant}.csv")
+        per_class = read_csv(results / f"per_class/{variant}.csv")
         assert len(per_class) == CLASSES[done.values["dataset"]]
         for seed in done.values["seeds"]:
             history = read_csv(done.folder / f"data/models/{variant}/{seed}/history.csv")

@@ -16,7 +16,7 @@ from tests.settings import ROOT
 
 pytestmark = pytest.mark.slow
 VERIFY = (sys.executable, "-m", "stages.verify")
-MASK, SCORES = Path("data/proxy/dsrg/masks/00001.png"), Path("results/seeds/dual.csv")
+MASK, SCORES = Path("data/proxy/dsrg/masks/00001.png"), Path("results/shapes/seeds/dual.csv")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def listed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("verify") / "listed"
     shutil.copytree(clone, folder, symlinks=True)
     shutil.copy(ROOT / "results/spread.csv", folder / "results")
-    assert "wrote results/checksums.txt: 85 files" in run(*VERIFY, "--write", cwd=folder)
+    assert "wrote results/shapes/checksums.txt: 85 files" in run(*VERIFY, "--write", cwd=folder)
     assert stages_run(run("dvc", "repro", cwd=folder)) == []  # the list is no dependency
     run("git", "add", "-A", cwd=folder)
     run("git", "commit", "-qm", "list", cwd=folder)
@@ -53,7 +53,7 @@ def score(folder: Path, points: float) -> None:
 
 def on_another_machine(folder: Path) -> None:
     """Change the list's head, as if it came from a machine with more threads."""
-    path = folder / "results/checksums.txt"
+    path = folder / "results/shapes/checksums.txt"
     text, count = re.subn("(?m)^# threads: .*$", "# threads: 64", path.read_text("utf-8"))
     assert count == 1
     path.write_text(text, "utf-8")
@@ -116,7 +116,7 @@ def test_other_params_are_refused_and_other_networks_told(here: Path) -> None:
 
 
 def test_without_a_list_one_can_be_made(here: Path) -> None:
-    (here / "results/checksums.txt").unlink()
+    (here / "results/shapes/checksums.txt").unlink()
     done = verify(here)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: results/checksums.txt is not there: `python -m")
+    assert done.stderr.startswith("error: results/shapes/checksums.txt is not there: `python -m")

@@ -25,7 +25,7 @@ def evaluate_dsrg(
         predictions: data/predictions/dsrg, for palette PNGs.
 
     Returns:
-        the content of results/metrics/dsrg.json; empty in processes that do not lead.
+        the content of metrics/dsrg.json; empty in processes that do not lead.
     """
     network = placed(load_dsrg(params, manifest, dsrg))
     key = key_of(
@@ -37,4 +37,4 @@ def evaluate_dsrg(
         confusion = confusion_of(network, manifest, size, part, what, resume)
         if not world().leads:
             return {}
-        return write_results("dsrg", manifest.classes, [params.seed], [confusion])
+        return write_results(params.dataset, "dsrg", manifest.classes, [params.seed], [confusion])

@@ -38,8 +38,8 @@ def evaluate_ensemble(
 ) -> dict[str, float]:
     """Score the averages of `strong` and another variant, seed by seed, for every lambda.
 
-    results/lambda/ensemble_<other>.csv has the curve, and the maximum of the two in its last row;
-    the other files are of lambda = 0.4.
+    lambda/ensemble_<other>.csv has the curve, and the maximum of the two in its last row; the other
+    files are of lambda = 0.4.
 
     Args:
         params: all of params.yaml.
@@ -49,7 +49,7 @@ def evaluate_ensemble(
         models: data/models.
 
     Returns:
-        the content of results/metrics/ensemble_<other>.json; empty in processes that do not lead.
+        the content of metrics/ensemble_<other>.json; empty in processes that do not lead.
     """
     plans, name = read_plans(split, [other, STRONG]), f"ensemble-{other}"
     files = [trained_file(plan, s, models) for plan in plans.values() for s in params.seeds]
@@ -68,9 +68,13 @@ def evaluate_ensemble(
     seeds, sizes = params.seeds, manifest.fold_sizes
     whole = pooled(seeds, by_seed, len(sizes))
     header = ["lambda", "miou", "miou_sd"]
-    write_csv(result_file("lambda", f"ensemble_{other}"), header, lambda_rows(whole))
+    write_csv(
+        result_file(params.dataset, "lambda", f"ensemble_{other}"), header, lambda_rows(whole)
+    )
     shown = [confusions[WAYS.index(PAPERS_LAMBDA)] for confusions in by_seed]
-    metrics = write_results(f"ensemble_{other}", manifest.classes, seeds, shown, sizes)
+    metrics = write_results(
+        params.dataset, f"ensemble_{other}", manifest.classes, seeds, shown, sizes
+    )
     close_work(name, key)
     return metrics
 

@@ -14,6 +14,7 @@ from pipeline.settings.paths import result_file
 
 
 def write_results(
+    dataset: str,
     name: str,
     classes: ClassList,
     seeds: Sequence[int],
@@ -27,6 +28,7 @@ def write_results(
     repetitions.
 
     Args:
+        dataset: its name in params.yaml.
         name: of the network: a variant, dsrg, or ensemble_<variant>.
         classes: names for the rows.
         seeds: training seeds, one network each.
@@ -35,20 +37,20 @@ def write_results(
             seed is scored on all images.
 
     Returns:
-        the content of results/metrics/<name>.json: percent, means over the seeds or repetitions,
+        the content of metrics/<name>.json: percent, means over the seeds or repetitions,
         `miou_sd` the deviation of the mIoU.
     """
     whole = pooled(seeds, confusions, len(fold_sizes))
     metrics = mean_scores(whole)
-    with whole_file(result_file("metrics", name)) as part:
+    with whole_file(result_file(dataset, "metrics", name)) as part:
         part.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8", newline="\n")
     header, *each = seed_rows(seeds, confusions, fold_sizes)
-    write_csv(result_file("seeds", name), header, each)
-    write_csv(result_file("per_class", name), PER_CLASS, per_class_rows(classes, whole))
+    write_csv(result_file(dataset, "seeds", name), header, each)
+    write_csv(result_file(dataset, "per_class", name), PER_CLASS, per_class_rows(classes, whole))
     total = np.sum(whole, axis=0)
     header = ["truth", *classes.names, "none"]
     rows = ([truth, *map(int, row)] for truth, row in zip(classes.names, total, strict=True))
-    write_csv(result_file("confusion", name), header, rows)
+    write_csv(result_file(dataset, "confusion", name), header, rows)
     return metrics
 
 

@@ -43,7 +43,7 @@ def evaluate_variant(
         predictions: data/predictions/<variant>.
 
     Returns:
-        the content of results/metrics/<variant>.json; empty in processes that do not lead.
+        the content of metrics/<variant>.json; empty in processes that do not lead.
     """
     files = [trained_file(plan, seed, models) for seed in params.seeds]
     key = key_of("evaluate", params, [*files, manifest.folder / "manifest.csv"], plan=plan)
@@ -54,7 +54,9 @@ def evaluate_variant(
         if not world().leads:
             return {}
         seeds, sizes = params.seeds, manifest.fold_sizes
-        return write_results(plan.variant, manifest.classes, seeds, confusions, sizes)
+        return write_results(
+            params.dataset, plan.variant, manifest.classes, seeds, confusions, sizes
+        )
 
 
 def score_seed(

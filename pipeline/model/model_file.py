@@ -48,7 +48,7 @@ class Scores(Block):
         images: how many were scored.
         seeds: how many networks, trained with other seeds, the means are over; with folds, how
             many times one for each fold.
-        means: of these networks, as results/metrics/<variant>.json has them.
+        means: of these networks, as metrics/<variant>.json has them.
         this: mIoU of the network in the file, with folds on its own.
         classes: mean IoU of each class that occurs.
         folds: how many images are in each, where each was scored by networks trained without it.

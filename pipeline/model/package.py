@@ -72,7 +72,7 @@ def package(
         weak=len(plan.weak),
         seed=seed,
         params=own_params(params, plan),
-        scores=read_scores(manifest, plan.variant, seed, len(params.seeds)),
+        scores=read_scores(params, manifest, plan.variant),
         licence=LICENCE.format(start=STARTS.get(params.backbone_weights, A_FILE)),
         **read_reading(manifest.folder).model_dump(),
     )
@@ -101,7 +101,7 @@ def own_params(params: Params, plan: Plan) -> dict[str, Any]:
     return own
 
 
-def read_scores(manifest: Manifest, variant: str, seed: int, seeds: int) -> Scores | None:
+def read_scores(params: Params, manifest: Manifest, variant: str) -> Scores | None:
     """The scores from stage evaluate; None if no val image has a mask.
 
     Raises:
@@ -110,9 +110,10 @@ def read_scores(manifest: Manifest, variant: str, seed: int, seeds: int) -> Scor
     images, sizes = len(manifest.scored()), manifest.fold_sizes
     if not images:
         return None
-    again = f"evaluate {variant}"
+    seed, again = params.seeds[0], f"evaluate {variant}"
     metrics, each, classes = (
-        need(result_file(kind, variant), again) for kind in ("metrics", "seeds", "per_class")
+        need(result_file(params.dataset, kind, variant), again)
+        for kind in ("metrics", "seeds", "per_class")
     )
     try:
         with each.open(encoding="utf-8", newline="") as file:
@@ -121,7 +122,7 @@ def read_scores(manifest: Manifest, variant: str, seed: int, seeds: int) -> Scor
             ious = {row["class"]: row["iou"] for row in csv.DictReader(file)}
         return Scores(
             images=images,
-            seeds=seeds // max(1, len(sizes)),
+            seeds=len(params.seeds) // max(1, len(sizes)),
             means=json.loads(metrics.read_text(encoding="utf-8")),
             this=round(this, 2),
             classes={name: float(iou) for name, iou in ious.items() if iou},

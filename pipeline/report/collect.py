@@ -42,6 +42,7 @@ class Outcome:
     Attributes:
         by_seed: mIoU of each training seed or, with folds, of each repetition of all folds by its
             first seed.
+        dataset: its name in params.yaml.
         details: data set and seeds.
         by_fold: with folds, mIoU of each training seed on the fold it was trained without.
         images: `bootstrap.image_counts` of its predictions, where the interval is over images.
@@ -53,6 +54,7 @@ class Outcome:
     by_seed: Mapping[int, float]
     per_class: Sequence[ClassScore]
     confusion: NDArray[np.int64]
+    dataset: str = ""
     details: str = ""
     by_fold: Mapping[int, float] = field(default_factory=dict)
     images: Counts | None = None
@@ -83,8 +85,8 @@ class Outcome:
         return self.metrics["miou_sd"] if len(self.by_seed) > 1 else None
 
     def source(self, kind: str = "metrics") -> Source:
-        """Where its numbers come from: its file of one kind in results."""
-        return Source(result_file(kind, self.name), self.details)
+        """Where its numbers come from: its file of one kind in results/."""
+        return Source(result_file(self.dataset, kind, self.name), self.details)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def read_scores(params: Params, name: str) -> tuple[dict[str, float | None], dic
     Raises:
         UserError: a file is missing, or was made for other seeds than params.yaml has.
     """
-    values = read_json(result_file("metrics", name), stage_of(name))
+    values = read_json(result_file(params.dataset, "metrics", name), stage_of(name))
     metrics = {key: number(str(values.get(key))) for key in METRICS}
     return metrics, read_seed_scores(params, name)[0]
 
@@ -124,7 +126,7 @@ def read_seed_scores(params: Params, name: str) -> tuple[dict[int, float], dict[
     Raises:
         UserError: as `read_scores`.
     """
-    stage, path = stage_of(name), result_file("seeds", name)
+    stage, path = stage_of(name), result_file(params.dataset, "seeds", name)
     rows = {int(row["seed"]): row for row in read_table(path, stage, ("seed", "miou"))}
     if list(rows) != ([params.seed] if name == DSRG_ROW else params.seeds):
         raise stale(path, "was made for other seeds than params.yaml has", stage)
@@ -142,18 +144,28 @@ def read_outcome(params: Params, classes: ClassList, name: str) -> Outcome:
     Raises:
         UserError: a file is missing, or was made for other seeds or classes.
     """
-    stage, per_class = stage_of(name), result_file("per_class", name)
+    stage, per_class = stage_of(name), result_file(params.dataset, "per_class", name)
     (metrics, by_seed), (_, by_fold) = read_scores(params, name), read_seed_scores(params, name)
     table = read_table(per_class, stage, ("class", "iou", "iou_sd", "pixels"))
     if [row["class"] for row in table] != list(classes.names):
         raise stale(per_class, "has other classes than the data set", stage)
     scores = [ClassScore(number(r["iou"]), number(r["iou_sd"]), int(r["pixels"])) for r in table]
-    counts = result_file("confusion", name)
+    counts = result_file(params.dataset, "confusion", name)
     confusion = read_counts(counts, stage)
     if confusion.shape != (len(classes), len(classes) + 1):
         raise stale(counts, "has other classes than the data set", stage)
     details = measured_with(params, by_fold or by_seed)
-    return Outcome(name, title_of(name), metrics, by_seed, scores, confusion, details, by_fold)
+    return Outcome(
+        name,
+        title_of(name),
+        metrics,
+        by_seed,
+        scores,
+        confusion,
+        params.dataset,
+        details,
+        by_fold,
+    )
 
 
 def measured_with(params: Params, seeds: Iterable[int]) -> str:
@@ -167,7 +179,7 @@ def unique(values: Iterable[object]) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value))
 
 
-def read_lambdas(name: str) -> tuple[Curve, float]:
+def read_lambdas(params: Params, name: str) -> tuple[Curve, float]:
     """Mean IoU of an average by lambda, and of the two networks' maximum, the file's last row.
 
     The curve's band is one deviation on each side.
@@ -176,7 +188,9 @@ def read_lambdas(name: str) -> tuple[Curve, float]:
         UserError: its file is missing.
     """
     columns = ("lambda", "miou", "miou_sd")
-    *rows, maximum = read_table(result_file("lambda", name), stage_of(name), columns)
+    *rows, maximum = read_table(
+        result_file(params.dataset, "lambda", name), stage_of(name), columns
+    )
     values = np.array([[float(row[column]) for column in columns] for row in rows])
     share, mean, sd = (tuple(column.tolist()) for column in values.T)
     low, high = (tuple(m + sign * s for m, s in zip(mean, sd, strict=True)) for sign in (-1, 1))

@@ -272,7 +272,7 @@ def chart_values(
     trainings: Sequence[Training],
 ) -> dict[str, Any]:
     """Every chart as an SVG element."""
-    joined = {name: read_lambdas(f"{ENSEMBLE}{name}") for name in params.ensembles}
+    joined = {name: read_lambdas(params, f"{ENSEMBLE}{name}") for name in params.ensembles}
     averages = {name: curve for name, (curve, _) in joined.items()}
     strong = next((o.miou for o in outcomes if o.name == "strong"), 0.0)
     paper = papers_scores(params)["ensemble"] if counts.papers(params) else None

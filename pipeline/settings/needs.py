@@ -32,14 +32,14 @@ def write_needs(params: Params, folder: Path) -> None:
         (folder / f"{stage}.txt").write_text("yes\n" if users else "no\n", "utf-8", newline="\n")
 
 
-def leave_out_results(name: str) -> str:
+def leave_out_results(dataset: str, name: str) -> str:
     """Write empty files of results for a network that is not there, as DVC wants them.
 
     Returns:
         what to tell the user.
     """
     for kind in ("metrics", "seeds", "per_class", "confusion"):
-        with whole_file(result_file(kind, name)) as part:
+        with whole_file(result_file(dataset, kind, name)) as part:
             part.write_text("{}\n" if kind == "metrics" else "", "utf-8", newline="\n")
     return f"{name} is not scored: no generator in proxy.generators needs it"
 

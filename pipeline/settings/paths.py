@@ -22,10 +22,10 @@ CHECKPOINTS = (
 )  # every long stage: to resume from; removed when the stage is done
 TENSORBOARD = DATA / "tensorboard"  # trainings: <name>/, with machine.tensorboard
 RECORDS = DATA / "records"  # every stage: versions, device, commit, seconds; no output for DVC
-RESULTS = Path("results")  # evaluate: <kind>/<name>.csv, metrics/<name>.json, kept in git
+# evaluate: <data set>/<kind>/<name>.csv, <data set>/metrics/<name>.json, kept in git
+RESULTS = Path("results")
 KINDS = ("metrics", "seeds", "per_class", "confusion", "lambda")  # of results
-CHECKSUMS = RESULTS / "checksums.txt"  # make verify: what a run is compared with
-SPREAD = RESULTS / "spread.csv"  # and how far training seeds lie apart
+SPREAD = RESULTS / "spread.csv"  # make verify: how far training seeds lie apart
 LIVE = Path("live")  # trainings: <name>/plots/metrics/*.tsv, which grow while they run
 REPORT = Path("report")  # report: index.html, run.html, tables/, plots/
 CHECK = Path("check")  # pages beside a run: index.html of stages.check, proxies-<generator>.html
@@ -51,13 +51,23 @@ def proxy_dir(generator: str) -> Path:
     return PROXY / generator
 
 
-def result_file(kind: str, name: str) -> Path:
+def result_file(dataset: str, kind: str, name: str) -> Path:
     """Where one kind of score of a network lies: of a variant, dsrg, or ensemble_<variant>.
 
-    >>> result_file("metrics", "dual").as_posix(), result_file("lambda", "ensemble_weak").as_posix()
-    ('results/metrics/dual.json', 'results/lambda/ensemble_weak.csv')
+    Those of another data set are other files: a run on photographs of one's own replaces none of
+    the embedded data's.
+
+    >>> result_file("shapes", "metrics", "dual").as_posix()
+    'results/shapes/metrics/dual.json'
+    >>> result_file("voc", "lambda", "ensemble_weak").as_posix()
+    'results/voc/lambda/ensemble_weak.csv'
     """
-    return RESULTS / kind / f"{name}.{'json' if kind == 'metrics' else 'csv'}"
+    return RESULTS / dataset / kind / f"{name}.{'json' if kind == 'metrics' else 'csv'}"
+
+
+def checksums_file(dataset: str) -> Path:
+    """What `make verify` compares a run with."""
+    return RESULTS / dataset / "checksums.txt"
 
 
 def record_file(stage: str) -> Path:

@@ -83,7 +83,7 @@ def files_of(params: Params, names: list[str]) -> Iterator[Path]:
     folders += [(PREDICTIONS / name, stage_of(name)) for name in alone]
     for folder, stage in folders:
         yield from sorted(path for path in need(folder, stage).rglob("*") if path.is_file())
-    results = (result_file(kind, name) for kind in KINDS for name in names)
+    results = (result_file(params.dataset, kind, name) for kind in KINDS for name in names)
     yield from (path for path in results if path.exists())
 
 

@@ -157,7 +157,7 @@ def test_every_image_is_scored_once(one: Path, two: Path, machines: int) -> None
             subprocess.Popen(torchrun(node, port, *arguments), cwd=two, env=ENV) for node in (0, 1)
         ]
         assert [node.wait(timeout=120) for node in nodes] == [0, 0]
-    for output, count in (("results/*/dual.*", 4), ("data/predictions/dual", 5)):
+    for output, count in (("results/*/*/dual.*", 4), ("data/predictions/dual", 5)):
         files = [path.relative_to(one) for path in files_of(one, output)]
         assert len(files) == count
         assert all((two / file).read_bytes() == (one / file).read_bytes() for file in files)

@@ -37,10 +37,10 @@ STAGES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("split",), ("data/split",)),
     (("train", "strong", "0"), ("data/models/strong/0",)),
     (("train", "dual", "0"), ("data/models/dual/0",)),
-    (("evaluate", "strong"), ("data/predictions/strong", "results/*/strong.*")),
-    (("evaluate", "dual"), ("data/predictions/dual", "results/*/dual.*")),
-    (("evaluate_dsrg",), ("data/predictions/dsrg", "results/*/dsrg.*")),
-    (("ensemble", "dual"), ("results/*/ensemble_dual.*",)),
+    (("evaluate", "strong"), ("data/predictions/strong", "results/*/*/strong.*")),
+    (("evaluate", "dual"), ("data/predictions/dual", "results/*/*/dual.*")),
+    (("evaluate_dsrg",), ("data/predictions/dsrg", "results/*/*/dsrg.*")),
+    (("ensemble", "dual"), ("results/*/*/ensemble_dual.*",)),
     (("report",), ("report",)),
 )
 

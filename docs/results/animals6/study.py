@@ -18,6 +18,7 @@ import typer
 
 from benchmarks.changed_params import changed_params, write_params
 from docs.results.animals6.data_set import CLASSES
+from pipeline.settings.paths import result_file
 
 RECIPE = Path("recipes/folder-cpu.yaml")
 SCORES = Path(__file__).with_name("scores.csv")
@@ -99,9 +100,9 @@ def done(scores: Path) -> set[tuple[str, ...]]:
 
 def append(scores: Path, training: Training) -> None:
     """Write the row of a training that was scored."""
-    with Path(f"results/seeds/{training.variant}.csv").open(encoding="utf-8") as file:
+    with result_file("folder", "seeds", training.variant).open(encoding="utf-8") as file:
         (score,) = csv.DictReader(file)
-    with Path(f"results/per_class/{training.variant}.csv").open(encoding="utf-8") as file:
+    with result_file("folder", "per_class", training.variant).open(encoding="utf-8") as file:
         ious = {row["class"]: row["iou"] for row in csv.DictReader(file)}
     assert score["seed"] == str(training.seed)
     new = not scores.exists()

@@ -98,7 +98,7 @@ def test_an_ensemble_is_scored_seed_by_seed(manifest: Manifest, workspace: Path)
         )
         scores.append(summarise(totals[round(10 * PAPERS_LAMBDA)])["miou"])
     assert metrics["miou"] == pytest.approx(np.mean(scores), abs=0.01)
-    with Path("results/lambda/ensemble_mixed.csv").open(newline="") as file:
+    with Path("results/shapes/lambda/ensemble_mixed.csv").open(newline="") as file:
         curve = list(csv.DictReader(file))
     assert [row["lambda"] for row in curve] == [*(f"{share:g}" for share in LAMBDAS), MAXIMUM]
     assert float(curve[4]["miou"]) == pytest.approx(metrics["miou"], abs=0.01)
@@ -117,4 +117,4 @@ def test_dsrg_is_scored_like_a_variant(manifest: Manifest, workspace: Path) -> N
     expected = class_iou(confusion_of(network, manifest, 4))
     assert metrics["miou"] == pytest.approx(np.nanmean(expected), abs=0.01)
     assert len(list(kept.glob("*.png"))) == len(manifest.of("val"))
-    assert Path("results/seeds/dsrg.csv").read_text().splitlines()[1].startswith("3,")
+    assert Path("results/shapes/seeds/dsrg.csv").read_text().splitlines()[1].startswith("3,")

@@ -37,7 +37,7 @@ def trained(manifest: Manifest, params: Params, plan: Plan, workspace: Path) -> 
     save_file(network.state_dict(), NETWORK)
     confusion = np.eye(len(manifest.classes), len(manifest.classes) + 1, dtype=np.int64)
     confusion[1, 0] = 1
-    write_results("dual", manifest.classes, [0, 1], [confusion, 2 * confusion])
+    write_results("shapes", "dual", manifest.classes, [0, 1], [confusion, 2 * confusion])
     return workspace
 
 
@@ -104,16 +104,18 @@ def test_paths_of_this_machine_stay_here(manifest: Manifest, plan: Plan, trained
     assert "weights it started from" in read_model(path)[0].licence
 
 
-def test_without_val_there_are_no_scores(manifest: Manifest, workspace: Path) -> None:
+def test_without_val_there_are_no_scores(
+    params: Params, manifest: Manifest, workspace: Path
+) -> None:
     rows = tuple(row for row in manifest.rows if row.split != "val")
-    assert read_scores(replace(manifest, rows=rows), "dual", 0, 1) is None
+    assert read_scores(params, replace(manifest, rows=rows), "dual") is None
 
 
 def test_what_is_missing_names_its_stage(
     params: Params, manifest: Manifest, plan: Plan, trained: Path
 ) -> None:
     for path, stage in (
-        (result_file("seeds", "dual"), "evaluate dual"),
+        (result_file("shapes", "seeds", "dual"), "evaluate dual"),
         (NETWORK, "train dual 0"),
     ):
         content = path.read_bytes()

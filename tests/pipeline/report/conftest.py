@@ -148,7 +148,7 @@ def write_run(params: Params, manifest: Manifest) -> None:
         rows = [[f"{step / 10:g}", f"{70 - abs(step - 3):.4f}", "1.5000"] for step in range(11)]
         rows.append(["max", "68.2500", "1.5000"])
         header = ["lambda", "miou", "miou_sd"]
-        write_csv(result_file("lambda", f"ensemble_{name}"), header, rows)
+        write_csv(result_file("shapes", "lambda", f"ensemble_{name}"), header, rows)
     for stage in ("download", "seeds", "dsrg", "proxy dsrg", "split", "evaluate_dsrg"):
         note(stage, commit="c0ffee", device="CPU")
     for name in params.variants:
@@ -209,7 +209,7 @@ def write_variant(name: str, seeds: Sequence[int], manifest: Manifest) -> None:
     for row in manifest.of("val"):
         mask_HW = spoil(truth_of(manifest, row), WRONG_EVERY[name])
         put_mask(predictions / f"{row.id}.png", mask_HW, manifest.classes)
-    write_results(name, manifest.classes, seeds, confusions)
+    write_results("shapes", name, manifest.classes, seeds, confusions)
 
 
 def score(manifest: Manifest, every: int) -> Counts:

@@ -61,7 +61,7 @@ def test_table1_has_the_papers_rows_run_or_not() -> None:
     for row in table.rows:
         sources = {str(source.path) for source in row[2].sources}
         assert sources == (
-            set() if row[2].text == NOT_RUN else {f"results/metrics/{row[0].text}.json"}
+            set() if row[2].text == NOT_RUN else {f"results/shapes/metrics/{row[0].text}.json"}
         )
 
 
@@ -193,7 +193,7 @@ def test_files_of_a_table(tmp_path: Path) -> None:
         lines = list(csv.DictReader(file))
     assert lines[0]["here"] == "72.20"
     assert (lines[1]["what"], lines[1]["here"]) == ("", "-3")  # for machines
-    assert [line["file"] for line in lines] == ["results/metrics/dual.json", ""]
+    assert [line["file"] for line in lines] == ["results/shapes/metrics/dual.json", ""]
     markdown = (tmp_path / "t.md").read_text("utf-8")
     assert r"x \| y" in markdown
     assert re.search(r"^\|:-+\|:-+\|-+:\|-+:\|$", markdown, re.MULTILINE)

@@ -93,16 +93,16 @@ def test_links_lead_somewhere(outline: Outline, params: Params, run: Path) -> No
     assert targets <= set(outline.ids)
     write_report(params, open_manifest(params), Path("report"))
     files = {link for link in outline.links if not link.startswith("#")}
-    assert "../results/seeds/dual.csv" in files
+    assert "../results/shapes/seeds/dual.csv" in files
     assert "tables/table1.tex" in files
     assert [link for link in files if not (Path("report") / link).exists()] == []
 
 
 def test_measured_numbers_say_what_they_were_measured_with(page: str, params: Params) -> None:
     for name in ("dual", "ensemble_weak"):
-        file = f"results/metrics/{name}.json"
+        file = f"results/shapes/metrics/{name}.json"
         assert f'<a class="here" href="../{file}" title="{file}: shapes; seeds 0, 7">' in page
-    assert 'title="results/metrics/dsrg.json: shapes; seed 0"' in page
+    assert 'title="results/shapes/metrics/dsrg.json: shapes; seed 0"' in page
 
 
 def test_class_names_are_escaped(page: str) -> None:
@@ -113,10 +113,10 @@ def test_class_names_are_escaped(page: str) -> None:
 
 def test_every_score_is_there(page: str, params: Params, finished_run: Path) -> None:
     for name in params.variants:
-        metrics = json.loads((finished_run / result_file("metrics", name)).read_text())
+        metrics = json.loads((finished_run / result_file("shapes", "metrics", name)).read_text())
         for value in metrics.values():
             assert f"{value:.2f}" in page
-        with (finished_run / result_file("per_class", name)).open() as file:
+        with (finished_run / result_file("shapes", "per_class", name)).open() as file:
             for row in csv.DictReader(file):
                 assert not row["iou"] or f"{float(row['iou']):.1f}" in page
 
@@ -201,7 +201,7 @@ def test_one_seed_and_no_strong(params: Params, run: Path) -> None:
     changes = {"variants": ["dual", "weak"], "ensembles": [], "seeds": [0]}
     few = params.model_copy(update=changes)
     for name in few.variants:
-        path = result_file("seeds", name)
+        path = result_file("shapes", "seeds", name)
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     page = render(few)
     assert "With one training per variant" in page
@@ -215,7 +215,7 @@ def test_one_seed_and_no_strong(params: Params, run: Path) -> None:
 def test_one_training_has_an_interval_over_images(params: Params, run: Path) -> None:
     one = params.model_copy(update={"ensembles": [], "seeds": [0]})
     for name in one.variants:
-        path = result_file("seeds", name)
+        path = result_file("shapes", "seeds", name)
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
     page = " ".join(render(one).split())
     rows = {row[0]: row for row in read_rows(Path("report/tables/table1.csv"))}
@@ -237,17 +237,17 @@ def test_no_validation_during_training(params: Params, run: Path) -> None:
         path.write_text("step,loss\n10,2.0\n20,1.0\n", "utf-8")
     assert "Val was not scored during training" in render(params)
     last = Path("report/plots/val_miou/dual.csv").read_text("utf-8").splitlines()
-    miou = json.loads(result_file("metrics", "dual").read_text())["miou"]
+    miou = json.loads(result_file("shapes", "metrics", "dual").read_text())["miou"]
     assert last == ["step,val_miou", f"20,{miou:.6g}"]  # so that DVC has a plot to draw
 
 
 @pytest.mark.parametrize(
     ("path", "stage"),
     [
-        (result_file("metrics", "dual"), "evaluate dual"),
-        (result_file("seeds", "weak"), "evaluate weak"),
-        (result_file("per_class", "weak"), "evaluate weak"),
-        (result_file("confusion", "weak"), "evaluate weak"),
+        (result_file("shapes", "metrics", "dual"), "evaluate dual"),
+        (result_file("shapes", "seeds", "weak"), "evaluate weak"),
+        (result_file("shapes", "per_class", "weak"), "evaluate weak"),
+        (result_file("shapes", "confusion", "weak"), "evaluate weak"),
         (PREDICTIONS / "dual" / "9.png", "evaluate dual"),
         (MODELS / "mixed" / "7" / "history.csv", "train mixed 7"),
         (SEEDS / "history.csv", "seeds"),
@@ -277,7 +277,7 @@ def test_stale_results(params: Params, run: Path) -> None:
     more = params.model_copy(update={"seeds": [0, 7, 8]})
     with pytest.raises(UserError, match=r"seeds/.*csv was made for other seeds"):
         write_report(more, open_manifest(more), run / "report")
-    path = result_file("per_class", "weak")
+    path = result_file("shapes", "per_class", "weak")
     path.write_text(path.read_text(encoding="utf-8").replace("bird", "bat"), "utf-8")
     with pytest.raises(UserError, match=r"per_class/weak\.csv has other classes than the data set"):
         write_report(params, open_manifest(params), run / "report")
@@ -287,12 +287,12 @@ def test_text_for_the_terminal(params: Params, run: Path) -> None:
     lines = comparison_text(params, open_manifest(params)).splitlines()
     names = ["dsrg", *params.variants, "ensemble_weak"]
     assert [line.split()[0] for line in lines[1:-1]] == names
-    metrics = json.loads(result_file("metrics", "dual").read_text())
+    metrics = json.loads(result_file("shapes", "metrics", "dual").read_text())
     assert f"{metrics['miou']:.2f} ± {metrics['miou_sd']:.2f}" in lines[5]
     assert f"{metrics['pixel_accuracy']:.2f}" in lines[5]
     assert lines[-1] == "percent on val; mean ± standard deviation over 2 seeds"
     assert len({len(line) for line in lines[:-1]}) == 1
-    result_file("metrics", "dual").unlink()
+    result_file("shapes", "metrics", "dual").unlink()
     with pytest.raises(UserError, match=r"stages\.evaluate dual"):
         comparison_text(params, open_manifest(params))
 

@@ -100,5 +100,5 @@ def test_what_is_left_out_says_so(workspace: Path) -> None:
     said = leave_out("dsrg", Path("data/dsrg"))
     assert "dsrg is left out" in said
     assert [path.name for path in Path("data/dsrg").iterdir()] == ["left_out.txt"]
-    leave_out_results("dsrg")
-    assert Path("results/metrics/dsrg.json").read_text("utf-8") == "{}\n"
+    leave_out_results("shapes", "dsrg")
+    assert Path("results/shapes/metrics/dsrg.json").read_text("utf-8") == "{}\n"

@@ -20,8 +20,8 @@ LIST = Listing(
         "data/seeds/seeds.npy": "a",
         **{f"data/proxy/masks/{n}.png": "b" for n in range(6)},
         "data/predictions/dual/x/1.png": "c",
-        "results/seeds/dual.csv": "d",
-        "results/seeds/dsrg.csv": "e",
+        "results/shapes/seeds/dual.csv": "d",
+        "results/shapes/seeds/dsrg.csv": "e",
     },
 )
 ELSEWHERE = {"processor": "B", "threads": "2"}
@@ -69,7 +69,7 @@ def test_files_that_differ_are_counted_by_kind_and_the_first_named() -> None:
 def test_elsewhere_scores_decide(
     allowed: dict[str, float], here: dict[str, float], passes: bool
 ) -> None:
-    other = changed(**{"results/seeds/dual.csv": "other"})
+    other = changed(**{"results/shapes/seeds/dual.csv": "other"})
     miou = {"dsrg": {"0": 1.0}, "dual": here}  # how far DSRG's seeds lie apart is never known
     verdict = compare(LIST, replace(LIST, machine=ELSEWHERE, miou=miou, digests=other), allowed)
     assert verdict.passes == passes
@@ -83,7 +83,7 @@ def test_networks_of_one_alone_are_told_and_not_compared() -> None:
     here = replace(
         LIST,
         miou={"dual": LIST.miou["dual"], "weak": {"0": 1.0}},
-        digests={**digests, "results/seeds/weak.csv": "f"},
+        digests={**digests, "results/shapes/seeds/weak.csv": "f"},
     )
     verdict = compare(LIST, here, {})
     assert verdict.passes

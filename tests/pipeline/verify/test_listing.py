@@ -15,9 +15,12 @@ FILES = {
     "data/seeds/seeds.npy",
     *(f"data/proxy/dsrg/{kind}/a/1.png" for kind in ("masks", "confidence")),
     *(f"data/predictions/{name}/1.png" for name in ("dsrg", "strong", "dual")),
-    *(f"results/metrics/{name}.json" for name in ("dsrg", "strong", "dual", "ensemble_dual")),
-    *(f"results/seeds/{name}.csv" for name in ("dsrg", "strong", "dual", "ensemble_dual")),
-    "results/lambda/ensemble_dual.csv",
+    *(
+        f"results/shapes/metrics/{name}.json"
+        for name in ("dsrg", "strong", "dual", "ensemble_dual")
+    ),
+    *(f"results/shapes/seeds/{name}.csv" for name in ("dsrg", "strong", "dual", "ensemble_dual")),
+    "results/shapes/lambda/ensemble_dual.csv",
 }
 PARAMS = small_params(variants=["strong", "dual"], ensembles=["dual"])
 
@@ -27,7 +30,7 @@ def run(workspace: Path) -> Path:
     """What a run leaves, and what another one left."""
     others = (
         "data/predictions/weak/1.png",
-        "results/seeds/weak.csv",
+        "results/shapes/seeds/weak.csv",
         "data/models/dual/0/history.csv",
     )
     for name in {*FILES, *others}:
@@ -42,7 +45,7 @@ def test_a_list_has_the_runs_own_files_and_scores(run: Path) -> None:
     found = list_run(PARAMS)
     assert found.digests.keys() == FILES
     digits = hashlib.sha256(b"{}").hexdigest()[:12]
-    assert found.digests["results/lambda/ensemble_dual.csv"] == digits
+    assert found.digests["results/shapes/lambda/ensemble_dual.csv"] == digits
     names = ("dsrg", "strong", "dual", "ensemble_dual")
     assert found.miou == {name: {"0": 50.125} for name in names}
 
@@ -86,7 +89,7 @@ def test_a_list_is_read_as_it_was_written(run: Path) -> None:
         ("data/seeds/seeds.npy", "seeds"),
         ("data/proxy/dsrg/confidence", "proxy dsrg"),
         ("data/predictions/dual", "evaluate dual"),
-        ("results/seeds/ensemble_dual.csv", "ensemble dual"),
+        ("results/shapes/seeds/ensemble_dual.csv", "ensemble dual"),
     ],
 )
 def test_what_is_missing_names_its_stage(run: Path, gone: str, stage: str) -> None:
