@@ -13,7 +13,7 @@ from pathlib import Path
 from scipy import stats
 
 from pipeline.base.errors import UserError
-from pipeline.settings.paths import PREDICTIONS, PROXY, RESULTS, SEEDS, checksums_file
+from pipeline.settings.paths import PREDICTIONS, PROXY, RESULTS, SEEDS
 from pipeline.verify.listing import Listing
 
 NAMED = 3  # files of each kind that a message names
@@ -116,8 +116,8 @@ def refuse_other_params(listed: Listing, here: Listing) -> None:
         named = [f"{key} is {now.get(key)!r} and was {was.get(key)!r}" for key in keys[:NAMED]]
         named += [f"{len(keys) - NAMED} more"] if keys[NAMED:] else []
         raise UserError(
-            f"{checksums_file(str(now['dataset']))} was made with other params: {', '.join(named)}; "
-            "take those of the list, or list this run with `python -m stages.verify --write`"
+            f"the list was made with other params: {', '.join(named)}; take those, or list "
+            "this run with `python -m stages.verify --write`"
         )
 
 

@@ -31,7 +31,8 @@ def outcome(name: str, *scores: float, per_class: tuple[float | None, ...] = ())
     metrics = {"miou": float(np.mean(scores)), "miou_sd": sd}
     classes = [ClassScore(iou, 0.0, 1) for iou in per_class]
     empty = np.zeros((1, 2), np.int64)
-    return Outcome(name, f"title of {name}", metrics, dict(enumerate(scores)), classes, empty)
+    scored = dict(enumerate(scores))
+    return Outcome(name, f"title of {name}", metrics, scored, classes, empty, "shapes")
 
 
 def by_first(table: Table) -> dict[str, list[str]]:
