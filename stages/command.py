@@ -54,6 +54,8 @@ def allow_fallback() -> None:
 def read_params(path: Path, device: str | None = None) -> "Params":
     """Read params.yaml first of all: a mistake in it is reported before slow imports.
 
+    Under DVC, also say which stage of how many begins.
+
     Args:
         path: the file.
         device: the option --device, which wins over machine.device.
@@ -62,8 +64,11 @@ def read_params(path: Path, device: str | None = None) -> "Params":
         UserError: the file is refused, or the option names no device.
     """
     from pipeline.settings.params_file import load_params, with_device
+    from stages.place import announce
 
-    return with_device(load_params(path), device)
+    params = with_device(load_params(path), device)
+    announce(params)
+    return params
 
 
 def stage(main: Callable[P, None]) -> Callable[..., None]:

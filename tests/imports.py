@@ -10,7 +10,16 @@ PACKAGES = ("pipeline", "stages")
 ROOMS = (
     *("base", "settings", "data", "devices", "networks", "backbones", "batches", "runs", "engine"),
     *("weak/seeds", "weak/dsrg", "scoring", "weak/proxy", "train", "generators", "evaluate"),
-    *("split", "report", "verify", "model", "datasets/reading", "datasets/NAME", "check"),
+    *(
+        "split",
+        "report",
+        "verify",
+        "model",
+        "datasets/reading",
+        "datasets/NAME",
+        "check",
+        "project",
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """One run of the pipeline as an experiment of DVC, without DVC's own lines."""
 
+import logging
 from collections.abc import Sequence
 
 from dvc.exceptions import DvcException, ReproductionError
@@ -23,6 +24,7 @@ def run_experiment(settings: Sequence[str], name: str | None) -> str:
     Raises:
         UserError: a stage failed, which has said why, or DVC refuses the run.
     """
+    logging.getLogger("dvc").setLevel(logging.ERROR)  # each stage says that it begins
     try:
         with Repo() as repo:
             made = repo.experiments.run(params=list(settings), name=name)
