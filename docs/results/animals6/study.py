@@ -32,6 +32,7 @@ CHOSEN: dict[str, object] = {
     "dsrg.optimiser.epochs": 4,
     "dsrg.optimiser.batch_size": 10,
     "train.iterations": 1500,
+    "train.learning_rate_backbone": 1e-4,
 }
 NETWORKS = ("strong", "dual", "dual.self")
 BUDGETS = {30: 5, 120: 5, 437: 3}  # masks: seeds
