@@ -8,9 +8,28 @@ BIN := .venv/bin
 
 setup: .venv/.ready
 
+# Builds of torch from another index, such as those for CPUs alone. It is remembered until another is
+# given, and an environment for another one starts anew; `TORCH_INDEX=` takes the lock's again.
+CHOSEN := $(shell cat .venv/torch-index 2> /dev/null)
+ifeq ($(origin TORCH_INDEX),undefined)
+TORCH_INDEX := $(CHOSEN)
+endif
+ifneq ($(TORCH_INDEX),$(CHOSEN))
+.PHONY: .venv/.ready
+ANEW := --clear
+endif
+
 .venv/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(ANEW) .venv
+	echo '$(TORCH_INDEX)' > .venv/torch-index
+ifeq ($(TORCH_INDEX),)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+else
+	$(BIN)/python split_lock.py .venv
+	$(BIN)/python -m pip install --quiet --no-deps --index-url '$(TORCH_INDEX)' --requirement .venv/torch.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/rest.txt
+endif
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # The lock's versions without its hashes: what the extras add beside them has none.

@@ -28,6 +28,7 @@ LOADED_BY_NAME = {
 # What a stage may import without listing it, and why it cannot change the stage's results. An
 # entry is a module or a room; everything else that is imported and not listed is an error.
 UNLISTED = {
+    "pipeline/__init__.py": "the version, which records name and no result",
     "pipeline/base": "how a process behaves: errors, stops, whole files, locks; it makes no value",
     "pipeline/runs": "shows and resumes; a resumed run ends in the same bytes (test_kills.py)",
     "pipeline/report": "a page that is no output, beside stage proxy",

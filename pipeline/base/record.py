@@ -14,9 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pipeline import __version__
 from pipeline.base.atomic import whole_file
 from pipeline.base.digests import digest
 
+PROJECT = "strong-weak-segmentation"
 PACKAGES = ("torch", "torchvision", "numpy", "numba", "scipy", "pillow", "dvc")
 STARTED = time.time()
 STATUS = Path("/proc/self/status")  # of Linux
@@ -41,7 +43,7 @@ def write_record(path: Path, made: Path, **details: object) -> None:
         "device": device(),
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {PROJECT: __version__, **{name: _version(name) for name in PACKAGES}},
         "made": {"file": made.as_posix(), "sha256": digest(made)},
         **details,
     }

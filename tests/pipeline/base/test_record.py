@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import __version__
 from pipeline.base import progress, record
 from pipeline.base.progress import duration, track
-from pipeline.base.record import PACKAGES, peak_memory_mb, read_record, write_record
+from pipeline.base.record import PACKAGES, PROJECT, peak_memory_mb, read_record, write_record
 
 
 def test_a_record_says_what_ran_where(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +23,8 @@ def test_a_record_says_what_ran_where(workspace: Path, monkeypatch: pytest.Monke
     assert written["experiment"] == "quick-look"
     assert written["summary"] == {"loss": 0.5}
     assert written["commit"] is None  # no repository here
-    assert set(written["packages"]) == set(PACKAGES)
+    assert set(written["packages"]) == {PROJECT, *PACKAGES}
+    assert written["packages"][PROJECT] == __version__
     assert "numba" in written["packages"]
     assert written["seconds"] >= 0
     assert written["peak_memory_mb"] > 0

@@ -17,7 +17,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from pipeline.data.images import Bytes
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(MAC)
 DRIVER = shutil.which("chromedriver")
 
 
