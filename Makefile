@@ -38,7 +38,6 @@ endif
 
 repro: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
-	@PATH="$(CURDIR)/$(BIN):$$PATH" dvc metrics show
 	@echo "open report/index.html"
 
 # Holds the run that is here against results/shapes/checksums.txt.

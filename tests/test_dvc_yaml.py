@@ -42,6 +42,7 @@ UNLISTED = {
     "stages/command.py": "options and errors of every script",
     "stages/processes.py": "starts processes; the results do not depend on their number",
     "stages/machine_errors.py": "messages",
+    "stages/place.py": "says which stage of how many begins",
 }
 
 

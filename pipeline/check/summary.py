@@ -1,7 +1,6 @@
 """The findings as lines and tables, for the terminal and the page."""
 
 import json
-import re
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -21,9 +20,9 @@ from pipeline.datasets.reading.manifest_rows import IMAGES, MASKS
 from pipeline.settings.params_file import load_params
 from pipeline.settings.registry import ROOT
 
-PLAIN = re.compile(r"[\w./~-]+", re.ASCII)
 SIZES = 5  # sizes listed
-MANY = 3000  # images: with more, the recipe for a CPU trains too briefly
+USUAL = "folder-cpu"  # recipe of `swseg new`
+MANY = 3000  # images: with more, it takes too long
 # For problems whose cases say what is wrong, but not what to do.
 FIXES = {
     IMAGES: "Copy it again, convert it to JPEG or PNG, or remove it.",
@@ -111,20 +110,18 @@ def sizes(survey: Survey) -> list[tuple[str, int]]:
 
 def next_command(survey: Survey) -> list[str]:
     """The next commands to type."""
-    root = str(survey.root)
+    root = shlex.quote(str(survey.root))
     if not survey.usable:
-        return [f"python -m stages.check {shlex.quote(root)}"]
-    value = root if PLAIN.fullmatch(root) else '"' + re.sub(r'(["\\])', r"\\\1", root) + '"'
-    settings = [f"data_root={value}"]
-    if survey.strong is not None:
-        settings.append(f"split.strong={survey.strong}")
-    overrides = " ".join(f"-S {shlex.quote(setting)}" for setting in settings)
-    return [f"cp recipes/{recipe(survey)}.yaml params.yaml", f"dvc exp run {overrides}"]
+        return [f"swseg check {root}"]
+    project = shlex.quote(f"../{survey.root.name}-project")
+    chosen = f" --recipe {recipe(survey)}" if recipe(survey) != USUAL else ""
+    strong = "" if survey.strong is None else f" -S split.strong={survey.strong}"
+    return [f"swseg new {project} --data {root}{chosen}", f"cd {project}", f"swseg run{strong}"]
 
 
 def recipe(survey: Survey) -> str:
     """The recipe that suits the number of images."""
-    return "folder" if len(survey.rows) >= MANY else "folder-cpu"
+    return "folder" if len(survey.rows) >= MANY else USUAL
 
 
 def print_summary(survey: Survey, advice: list[Advice], page: Path) -> None:

@@ -16,7 +16,7 @@ from pipeline.settings.variants import find_variant
 
 CARD = "MODEL_CARD.md"
 USE = """\
-    python -m stages.predict {file} photographs --out predicted
+    swseg predict {file} photographs --out predicted
 
 or from Python
 

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from typer.testing import CliRunner
 
-from pipeline.check.summary import next_command
+from pipeline.check.summary import next_command, recipe
 from pipeline.check.survey import Survey
 from pipeline.data.manifest import Row
 from stages import check
@@ -138,17 +137,16 @@ def test_torch_is_not_loaded(tmp_path: Path) -> None:
 
 def test_the_recipe_suits_the_number_of_images(tmp_path: Path) -> None:
     row = Row("a", "@root/images/a.jpg", "", "weak", (1,), 9, 9)
-    for count, name in ((2999, "folder-cpu"), (3000, "folder")):
+    for count, chosen in ((2999, ""), (3000, " --recipe folder")):
         found = Survey(tmp_path, "indexed masks", None, [], [row] * count)
-        assert next_command(found)[0] == f"cp recipes/{name}.yaml params.yaml"
-        assert (ROOT / "recipes" / f"{name}.yaml").exists()
+        assert next_command(found)[0].endswith(f" --data {tmp_path}{chosen}")
+        assert (ROOT / "recipes" / f"{recipe(found)}.yaml").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["photos", "my photos", "a,b", "it's", 'a"b', "{x}", "[1]", "a=b", "ä"]
-)
-def test_the_next_command_names_the_folder_as_dvc_reads_it(name: str, tmp_path: Path) -> None:
-    found = Survey(tmp_path / name, "indexed masks", None, [])
-    (setting,) = shlex.split(next_command(found)[1])[4:]
-    (override,) = OverridesParser.create().parse_overrides([setting])
-    assert override.value() == str(tmp_path / name)
+@pytest.mark.parametrize("name", ["photos", "my photos", "it's", 'a"b', "{x}", "ä"])
+def test_the_next_commands_name_the_folder_as_a_shell_reads_it(name: str, tmp_path: Path) -> None:
+    found = Survey(tmp_path / name, "indexed masks", None, [], strong=50)
+    new, enter, run = map(shlex.split, next_command(found))
+    assert new == ["swseg", "new", f"../{name}-project", "--data", str(tmp_path / name)]
+    assert enter == ["cd", f"../{name}-project"]
+    assert run == ["swseg", "run", "-S", "split.strong=50"]

@@ -153,7 +153,7 @@ def test_the_card_says_what_and_how_good_and_escapes_names() -> None:
     assert "| a\\|b | 40.00 |" in text
     assert "3. &lt;b&gt;bird&lt;/b&gt;" in text
     assert "<b>" not in text
-    assert "    python -m stages.predict model.safetensors" in text
+    assert "    swseg predict model.safetensors" in text
     assert "as the data set's" in text
     assert "There is no record of the training.\n\nTraining seed 0" in text
 
