@@ -1,4 +1,8 @@
-"""The page: all parts are read and drawn here, and laid out by page.html.j2."""
+"""The page: all parts are read and drawn here.
+
+They are laid out by page.html.j2, beside the paper's, or by own.html.j2, for photographs of one's
+own.
+"""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -29,7 +33,7 @@ from pipeline.report.collect import (
     read_weak_curves,
 )
 from pipeline.report.compare import RunSize
-from pipeline.report.drawing import FAMILIES, family_of
+from pipeline.report.drawing import FAMILIES, family_of, mean_with_sd
 from pipeline.report.exports import Table, write_tables
 from pipeline.report.figures import (
     confusion_chart,
@@ -39,6 +43,7 @@ from pipeline.report.figures import (
     weak_charts,
 )
 from pipeline.report.image_scores import read_image_counts
+from pipeline.report.own_page import FEW, WEAKEST, do_tags_help, weakest_first
 from pipeline.report.pictures import Grid, proxy_grids, val_grid
 from pipeline.report.plots import write_plots
 from pipeline.report.published import read_table1, read_table2, read_table3
@@ -49,14 +54,14 @@ from pipeline.report.template import Filters, render, whole_script
 from pipeline.report.viewer import WEAK_WORST, write_viewer
 from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
-from pipeline.settings.paths import SPLIT, proxy_dir
+from pipeline.settings.paths import SPLIT, proxy_dir, resolve_user_path
 from pipeline.split.absent_classes import absent_classes
 
+OWN = "folder"  # the data set of photographs of one's own
 DATASET_TITLES = {
     "shapes": "the synthetic scenes",
     "voc": "PASCAL VOC 2012",
     "coco": "COCO",
-    "folder": "the user's own photographs",
 }
 GENERATOR_TITLES = {
     "dsrg": "Made from tags alone",
@@ -102,9 +107,11 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     viewer = write_viewer(params, manifest, first.weak, folder)
     values["viewer"] = viewer
     values["shown"] = {"weak": 0, **{one["key"]: len(one["ids"]) for one in viewer["sets"]}}
-    page = render(
-        "page.html.j2", values, FILTERS, script=whole_script(), files=not viewer["inline"]
-    )
+    own = params.dataset == OWN
+    if own:
+        values |= own_values(params, manifest, first, outcomes)
+    template = "own.html.j2" if own else "page.html.j2"
+    page = render(template, values, FILTERS, script=whole_script(), files=not viewer["inline"])
     write_tables(folder / "tables", list(made.values()))
     write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
     with whole_file(folder / "index.html") as part:
@@ -153,16 +160,12 @@ def all_tables(
     trainings: Sequence[Training],
     plans: Mapping[str, Plan],
 ) -> dict[str, Table]:
-    """Every table by its name; Tables 2 and 3 show this run only on their data set."""
+    """Every table by its name."""
     held_out = manifest.held_out(params.seeds[0])
     labels = {name: tables.label_counts(without(plan, held_out)) for name, plan in plans.items()}
     several = times_of(params, manifest) > 1
-    on_coco = outcomes if params.dataset == "coco" else []
-    made = [
-        compare.table1(read_table1(), outcomes),
-        compare.table2(read_table2(), params, counts, outcomes),
-        compare.table3(read_table3(), manifest.classes, on_coco),
-        compare.claims_table(judge(papers_scores(params), outcomes), papers_setting(params)),
+    made = [] if params.dataset == OWN else papers_tables(params, manifest, counts, outcomes)
+    made += [
         scores.scores_table(outcomes, labels, several),
         scores.class_table(manifest.classes, outcomes),
         scores.curve_table(trainings, outcomes),
@@ -172,6 +175,35 @@ def all_tables(
         made.append(scores.seed_table(outcomes, manifest.fold_sizes))
     extras = scores.extras_table(outcomes)
     return {table.name: table for table in ([*made, extras] if extras.rows else made)}
+
+
+def papers_tables(
+    params: Params, manifest: Manifest, counts: RunSize, outcomes: Sequence[Outcome]
+) -> list[Table]:
+    """The paper's tables and claims with this run's; Tables 2 and 3 only on their data set."""
+    on_coco = outcomes if params.dataset == "coco" else []
+    return [
+        compare.table1(read_table1(), outcomes),
+        compare.table2(read_table2(), params, counts, outcomes),
+        compare.table3(read_table3(), manifest.classes, on_coco),
+        compare.claims_table(judge(papers_scores(params), outcomes), papers_setting(params)),
+    ]
+
+
+def own_values(
+    params: Params, manifest: Manifest, plan: Plan, outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
+    """What only the page on photographs of one's own says."""
+    variants = {outcome.name: outcome for outcome in outcomes if outcome.name in params.variants}
+    about = variants[subject(params.variants)]
+    return {
+        "folder_name": resolve_user_path(params.data_root).name,
+        "help": do_tags_help(list(variants.values())),
+        "scored_as": {name: mean_with_sd(o.miou, o.sd) for name, o in variants.items()},
+        "own_classes": weakest_first(manifest, plan, about),
+        "weakest": WEAKEST,
+        "few": FEW,
+    }
 
 
 def papers_scores(params: Params) -> dict[str, float]:
