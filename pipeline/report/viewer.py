@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.base.progress import track
 from pipeline.data.images import BORDER_COLOUR, Bytes, read_image
-from pipeline.data.manifest import Manifest, Row
+from pipeline.data.manifest import ClassList, Manifest, Row
 from pipeline.data.pairs import made_by
 from pipeline.report.pictures import (
     proxy_layers,
@@ -67,13 +67,21 @@ def write_viewer(
         UserError: a mask is missing or has another size than its image.
     """
     made = [val_set(params, manifest, folder), weak_set(params, manifest, weak, folder)]
+    return viewer_values(manifest.classes, made, folder)
+
+
+def viewer_values(classes: ClassList, made: Sequence["ImageSet"], folder: Path) -> dict[str, Any]:
+    """What the page's script reads of sets whose pictures are in `folder`, for JSON.
+
+    Few pictures go into it, and their files are deleted; `inline` says so.
+    """
     inline = inline_bytes(chosen.files for chosen in made) <= INLINE
     sets = [chosen.told(inline) for chosen in made if chosen.rows]
     if inline:
         delete_files(folder)
     return {
-        "classes": list(manifest.classes.names),
-        "colours": [as_hex(colour) for colour in manifest.classes.colours],
+        "classes": list(classes.names),
+        "colours": [as_hex(colour) for colour in classes.colours],
         "no_label": as_hex(BORDER_COLOUR),
         "safe": [*SAFE, *PALER],
         "inline": inline,
@@ -129,7 +137,7 @@ def val_set(params: Params, manifest: Manifest, folder: Path) -> ImageSet:
     rows = manifest.scored()
     rows = [rows[place] for place in spread_evenly(len(rows), VAL_MOST)]
     files = LayerFiles(folder, "val")
-    return _write_set(manifest, files, rows, masks, names, subject(params.variants))
+    return write_set(manifest, files, rows, masks, names, subject(params.variants))
 
 
 def weak_set(params: Params, manifest: Manifest, weak: Sequence[str], folder: Path) -> ImageSet:
@@ -152,7 +160,7 @@ def weak_set(params: Params, manifest: Manifest, weak: Sequence[str], folder: Pa
 
     rows = [row for row in manifest.train() if row.id in shown]
     files = LayerFiles(folder, "weak")
-    return _write_set(manifest, files, rows, masks, list(layers), next(iter(layers)))
+    return write_set(manifest, files, rows, masks, list(layers), next(iter(layers)))
 
 
 def chosen_weak(weak: Sequence[str], generator: str) -> list[str]:
@@ -172,7 +180,7 @@ def as_hex(colour: tuple[int, int, int]) -> str:
     return "#" + bytes(colour).hex()
 
 
-def _write_set(
+def write_set(
     manifest: Manifest,
     files: LayerFiles,
     rows: Sequence[Row],
