@@ -1,6 +1,7 @@
 """The benchmarks' own rules: who takes turns, what counts as met, and what lands in the file."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from benchmarks import (
     whole_run,
 )
 from benchmarks.timing import Row, in_turns
-from tests.settings import small_params
+from benchmarks.walk import commands
+from tests.settings import ROOT, small_params
 
 app = command.typer.Typer()
 app.command()(command.main)
@@ -161,3 +163,12 @@ def test_operations_are_those_of_convolutions() -> None:
     assert all(w.images > 0 and w.operations > 0 for w in work.values())
     layer, image = torch.nn.Conv2d(3, 5, 3, bias=False), torch.zeros(1, 3, 10, 12)
     assert operations.counted(lambda: layer(image)) == 2 * (8 * 10) * 5 * (3 * 3 * 3)
+
+
+def test_a_newcomer_walks_by_the_commands_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    walked = commands("ADDRESS", Path("../photos"), Path("../new"))
+    for part in (part for command, _ in walked for part in command.split(" && ")):
+        program = re.match(r"(git|make|swseg) \w+|cd \S+", part)
+        assert program is not None, part
+        assert program[0] in readme, part
