@@ -168,7 +168,7 @@ def test_operations_are_those_of_convolutions() -> None:
 def test_a_newcomer_walks_by_the_commands_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     walked = commands("ADDRESS", Path("../photos"), Path("../new"))
-    for part in (part for command, _ in walked for part in command.split(" && ")):
+    for part in (part for typed, _ in walked for part in typed.split(" && ")):
         program = re.match(r"(git|make|swseg) \w+|cd \S+", part)
         assert program is not None, part
         assert program[0] in readme, part
