@@ -34,7 +34,8 @@ CHOSEN: dict[str, object] = {
     "train.iterations": 1500,
     "train.learning_rate_backbone": 1e-4,
 }
-NETWORKS = ("strong", "dual", "dual.self")
+BOTH = ("strong", "dual")
+SELF = "dual.self"  # with proxies of a network trained on the masks alone
 BUDGETS = {30: 5, 120: 5, 437: 3}  # masks: seeds
 AT_MOST_MASKS = ("mixed", "full")
 HALF_BATCH = "strong_half_batch"  # as many strong images a step as in dual
@@ -62,31 +63,33 @@ class Training(NamedTuple):
 
     def changes(self, data: Path) -> dict[str, object]:
         """What differs from the recipe, as `dvc exp run -S` takes it."""
-        half = self.network == HALF_BATCH
-        batch = {"train.batch_size": 4} if half else {}
+        alone = self.network in (HALF_BATCH, SELF)
+        batch = {"train.batch_size": 4} if self.network == HALF_BATCH else {}
         return {
             **CHOSEN,
             **batch,
             "data_root": str(data.resolve()),
-            "variants": ["strong"] if half else list(networks_at(self.masks)),
-            "proxy.generators": ["dsrg"] if half else ["dsrg", "self"],
+            "variants": [self.variant] if alone else [*BOTH, *AT_MOST_MASKS],
+            "proxy.generators": ["self" if self.network == SELF else "dsrg"],
             "split.strong": self.masks,
             "split.draw": self.seed,
             "seeds": [self.seed],
         }
 
 
-def networks_at(masks: int) -> tuple[str, ...]:
-    """What is trained with so many masks."""
-    return (*NETWORKS, *(AT_MOST_MASKS if masks == max(BUDGETS) else ()))
-
-
 def trainings() -> Iterator[list[Training]]:
-    """All of them; those of one draw of the masks together."""
-    for seed in range(max(BUDGETS.values())):
-        for masks, seeds in BUDGETS.items():
-            if seed < seeds:
-                yield [Training(network, masks, seed) for network in networks_at(masks)]
+    """All of them, those of one draw of the masks together; what is compared first, first."""
+    draws = [
+        (masks, seed)
+        for seed in range(max(BUDGETS.values()))
+        for masks, seeds in BUDGETS.items()
+        if seed < seeds
+    ]
+    for masks, seed in draws:
+        further = AT_MOST_MASKS if masks == max(BUDGETS) else ()
+        yield [Training(network, masks, seed) for network in (*BOTH, *further)]
+    for masks, seed in draws:
+        yield [Training(SELF, masks, seed)]
     for seed in range(BUDGETS[HALF_BATCH_AT]):
         yield [Training(HALF_BATCH, HALF_BATCH_AT, seed)]
 
