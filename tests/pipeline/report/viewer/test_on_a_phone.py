@@ -37,3 +37,35 @@ def test_on_a_phone(browser: webdriver.Chrome, inside: Path) -> None:
         lambda: page.browser.find_element(By.CSS_SELECTOR, ".plane").rect["width"] > 2 * before
     )
     assert page.complaints() == []
+
+
+@pytest.mark.parametrize("name", ["index.html", "run.html"])
+def test_tables_and_charts_are_complete(browser: webdriver.Chrome, inside: Path, name: str) -> None:
+    page = Viewer(browser, (inside / name).as_uri(), width=400, height=800, section="")
+    page.run("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert page.run("return document.documentElement.scrollWidth") == 400
+    charts = page.browser.find_elements(By.CSS_SELECTOR, "svg[role=img]")
+    assert bool(charts) == (name == "index.html")
+    for chart in charts:  # nothing of a chart has to be scrolled to
+        assert chart.rect["x"] >= 0
+        assert chart.rect["x"] + chart.rect["width"] <= 400
+        assert page.run("return arguments[0].closest('figure').scrollWidth", chart) <= 400
+    tables = page.browser.find_elements(By.CSS_SELECTOR, "table")
+    wide = [table for table in tables if table.rect["x"] + table.rect["width"] > 400]
+    assert wide
+    for table in wide:
+        scrolled = page.run(
+            "const box = arguments[0].closest('.scroll');"
+            "box.scrollLeft = 1e5;"
+            "const edge = (selector, side) => [...arguments[0].querySelectorAll(selector)].map("
+            "  (cell) => cell.getBoundingClientRect()[side] - box.getBoundingClientRect()[side]);"
+            "const rows = 'tbody tr > :first-child, thead tr:first-child > :first-child';"
+            "return [box.scrollLeft, edge(rows, 'left'), edge('tr > :last-child', 'right'),"
+            "        Math.max(...edge(rows, 'right'))]",
+            table,
+        )
+        far, firsts, lasts, widest = scrolled
+        assert far > 0
+        assert max(map(abs, firsts)) < 1.5  # the first column stays where it is
+        assert widest < -80  # and leaves room for the others
+        assert max(map(abs, lasts)) < 1.5  # the last one can be reached
