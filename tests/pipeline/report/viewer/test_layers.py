@@ -1,6 +1,7 @@
 """What the two sides of the picture show: masks, outlines, errors, classes by name."""
 
 import contextlib
+import json
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,25 @@ def test_masks_have_exactly_their_classes_colours(opened: Viewer, finished_run: 
     assert len(set(used)) == len(used)
     allowed = {tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in [*data["safe"], "#000000"]}
     assert {tuple(map(int, c)) for c in used} <= allowed
+
+
+@pytest.mark.parametrize("button", ["", "safe"])
+def test_classes_of_one_image_never_share_a_colour(
+    browser: webdriver.Chrome, inside: Path, tmp_path: Path, button: str
+) -> None:
+    page = (inside / "index.html").read_text("utf-8")
+    old = page.split('id="viewer-data">', 1)[1].split("</script>", 1)[0]
+    data = json.loads(old)
+    present = [0, 1, 2, 8, 14, 21, 41, 254]  # 1, 21 and 41 are alike among 20 colours
+    data["sets"][0]["present"] = [present] * len(data["sets"][0]["ids"])
+    text = json.dumps(data).replace("<", "\\u003c")
+    (tmp_path / "index.html").write_text(page.replace(old, text), "utf-8")
+    opened = Viewer(browser, url_of(tmp_path))
+    if button:
+        opened.part(button).click()
+    swatches = opened.all("[data-part=classes] i")
+    colours = [swatch.value_of_css_property("background-color") for swatch in swatches[1:]]
+    assert len(colours) == len(set(colours)) == len(present) - 1
 
 
 def test_a_class_that_is_switched_off_shows_the_photograph(

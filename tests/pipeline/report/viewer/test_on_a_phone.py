@@ -39,6 +39,22 @@ def test_on_a_phone(browser: webdriver.Chrome, inside: Path) -> None:
     assert page.complaints() == []
 
 
+def test_a_finger_names_classes(browser: webdriver.Chrome, inside: Path) -> None:
+    page = Viewer(browser, url_of(inside), width=400, height=800)
+    x, y = page.run(
+        "const stage = document.querySelector('[data-part=stage]');"
+        "stage.scrollIntoView({ block: 'center' });"
+        "const box = stage.getBoundingClientRect();"
+        "return [box.x + box.width / 4, box.y + box.height / 4]"
+    )
+    for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+        event = {"type": kind, "touchPoints": points}
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+    page.until(lambda: page.classes[0].startswith("truth: "))  # and after the finger is gone
+    assert page.classes[1].startswith("dual: ")
+    assert page.complaints() == []
+
+
 @pytest.mark.parametrize("name", ["index.html", "run.html"])
 def test_tables_and_charts_are_complete(browser: webdriver.Chrome, inside: Path, name: str) -> None:
     page = Viewer(browser, (inside / name).as_uri(), width=400, height=800, section="")
