@@ -4,10 +4,11 @@ The page's content-security policy forbids forms, all requests and all scripts e
 which is known by its hash, like the style sheet. Style attributes are allowed, because charts and
 swatches need them; like the rest of the page they can only load pictures.
 
-Pictures are data URIs. If the viewer has too many for the page, they are files beside it, which
-'self' allows in Chromium 150 and Firefox 140: under http: files of the page's own server, under
-file: any file of the machine. Other sources do not work: `file:` fails under http:, and a path
-under file:.
+Pictures are data URIs. If the viewer has too many for the page, they are files beside it, with
+style sheets that hold the indices of the masks. 'self' allows both: under http: files of the
+page's own server, under file: any file of the machine (pictures tried in Chromium 150 and Firefox
+140, style sheets in Chromium 156). Other sources do not work: `file:` fails under http:, and a
+path under file:. No script may lie beside the page.
 """
 
 import base64
@@ -19,14 +20,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent
-SCRIPTS = (
-    "sets",
-    "colours",
-    "thumbnails",
-    "stage",
-    "panel",
-    "main",
-)  # of the viewer, in this order
+SCRIPTS = (  # of the viewer, in this order
+    *("sets", "colours", "indices", "marks", "address", "thumbnails", "stage", "panel"),
+    *("drawing", "changes", "keys", "main"),
+)
 Filters = Mapping[str, Callable[..., object]]
 
 
@@ -47,7 +44,7 @@ def render(
         filters: its filters by name.
         folder: where it is; its includes may also be beside this module.
         script: the content of its script element, if it has one.
-        files: whether there are pictures beside the page.
+        files: whether there are pictures and style sheets beside the page.
     """
     made = environment(filters, folder)
     style = f"\n{made.get_template('page.css.j2').render()}\n"
@@ -74,14 +71,14 @@ def policy(style: str, script: str, *, files: bool) -> str:
     Args:
         style: the content of the style element.
         script: the content of the script element; empty if there is none.
-        files: whether there are pictures beside the page.
+        files: whether there are pictures and style sheets beside the page.
     """
     sources = {
         "default-src": "'none'",
         "script-src": digest(script) if script else "'none'",
         "img-src": "data: 'self'" if files else "data:",
         "style-src": "'unsafe-inline'",
-        "style-src-elem": digest(style),
+        "style-src-elem": f"{digest(style)} 'self'" if files else digest(style),
         "style-src-attr": "'unsafe-inline'",
         "base-uri": "'none'",
         "form-action": "'none'",

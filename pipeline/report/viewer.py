@@ -1,7 +1,8 @@
 """Data of the page's viewer: pictures that the browser stacks, and their numbers.
 
 Masks are grey PNGs whose value is the class index. The browser colours them (scripts/colours.js),
-so hiding classes and changing palettes needs no other picture, and no script reads pixels.
+so outlines, errors, hidden classes and other palettes need no other picture, and no script reads
+pixels. Which class is under the pointer the script knows from the indices, written apart.
 Shape legend: C classes, H W image, h w grid of the seeds.
 """
 
@@ -43,6 +44,13 @@ WEAK_SPREAD = 200  # evenly spaced ones of the weak list; COCO has 98,000
 INLINE = 8_000_000
 
 Masks = dict[str, Bytes]
+# VOC's own colours are dark and dull over a photograph. Of these the first are furthest apart; the
+# classes of a data set get them in turn, like the others below (scripts/colours.js).
+BRIGHT = (
+    *("#ff1f3d", "#2f6bff", "#ffe600", "#ff2bd6", "#00e5ff", "#ff8000", "#14e000", "#8a1fff"),
+    *("#00ffa2", "#ff9ed2", "#b8ff1f", "#a83a00", "#00128f", "#009688", "#b0005e", "#b7a1ff"),
+    *("#007a29", "#a38c00", "#ffc08a", "#4f93b8"),
+)
 # For colour-blind readers: Okabe and Ito's seven hues (2008) in the order in which an image's
 # classes get them, then the same paler.
 SAFE = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
@@ -81,7 +89,7 @@ def viewer_values(classes: ClassList, made: Sequence["ImageSet"], folder: Path) 
         delete_files(folder)
     return {
         "classes": list(classes.names),
-        "colours": [as_hex(colour) for colour in classes.colours],
+        "colours": ["#000000", *BRIGHT],
         "no_label": as_hex(BORDER_COLOUR),
         "safe": [*SAFE, *PALER],
         "inline": inline,
@@ -119,6 +127,7 @@ class ImageSet:
             "sizes": self.sizes,
             **columns,
             "layers": layers,
+            "indices": self.files.told_indices(inline),
         }
 
 
@@ -192,13 +201,15 @@ def write_set(
     tiny = all(max(row.size) <= TINY for row in rows)
     sizes, counted = [], []
     for place, row in enumerate(track(rows, f"report: viewer, {files.key}", len(rows))):
-        photograph, masks = read_image(manifest.path(row.image)), read(row)
+        photograph, masks, small = read_image(manifest.path(row.image)), read(row), Masks()
         photograph.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
         sizes.append(photograph.size)
         files.put("photograph", place, photograph)
         for name, mask_HW in masks.items():
             mask = Image.fromarray(mask_HW).resize(photograph.size, Image.Resampling.NEAREST)
             files.put(name, place, mask)
+            small[name] = np.asarray(mask)
+        files.put_indices(place, small)
         if not tiny:
             photograph.thumbnail((THUMBNAIL, THUMBNAIL))
             files.put("thumbnail", place, photograph)

@@ -1,15 +1,24 @@
-"""The layers of the page's viewer: pictures in files beside the page, or inside it."""
+"""The layers of the page's viewer: pictures in files beside the page, or inside it.
+
+The class indices of the masks are there twice: as pictures, and as bytes for the script, which must
+not read pixels. A page opened as a file can load such bytes only as a script or a style sheet. They
+are style sheets, so that nothing beside the page is ever run.
+Shape legend: H W picture, M masks of an image.
+"""
 
 import base64
 import shutil
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from pipeline.data.images import Bytes
 from pipeline.report.strips import TINY
 
 FOLDER = "viewer"  # beside index.html
@@ -51,8 +60,9 @@ class LayerFiles:
     """Writes the layers of one set of images."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        """Pictures go to `folder`/viewer/<key>/<number of the layer>/."""
+        """Pictures go to `folder`/viewer/<key>/<number of the layer>/, indices to indices/."""
         self.folder, self.key, self.layers = folder, key, dict[str, Layer]()
+        self.indices, self.sheets = f"{FOLDER}/{key}/indices/", list[Path]()
 
     def put(self, name: str, place: int, image: Image.Image) -> None:
         """Write the picture of the image at `place` in the layer `name`; masks as grey PNGs."""
@@ -67,11 +77,37 @@ class LayerFiles:
         quality, subsampling = (90, 0) if small else (82, 2)
         image.save(layer.file(self.folder, place), quality=quality, subsampling=subsampling)
 
+    def put_indices(self, place: int, masks: Mapping[str, Bytes]) -> None:
+        """Write the class indices of an image's masks, (H, W) each, in the order of the layers.
+
+        Args:
+            place: of the image; 0, 1, 2 and so on.
+            masks: by the name of their layer.
+        """
+        # Rows of different masks are much alike, and pack best side by side.
+        indices_HMW = np.stack([masks[name] for name in self.layers if name in masks], axis=1)
+        path = self.folder / self.indices / f"{place}.css"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = base64.b64encode(zlib.compress(indices_HMW.tobytes(), 9)).decode()
+        path.write_text(f'#viewer-sheet {{ --indices: "{text}"; }}\n', encoding="ascii")
+        self.sheets.append(path)
+
+    def told_indices(self, inline: bool) -> dict[str, Any]:
+        """Where the page's script finds the indices; `data`: they themselves, if inline."""
+        made: dict[str, Any] = {"folder": self.indices}
+        if inline:
+            made["data"] = [path.read_text("ascii").split('"')[1] for path in self.sheets]
+        return made
+
 
 def inline_bytes(files: Iterable[LayerFiles]) -> int:
-    """Bytes of all pictures in the page, as base64."""
-    paths = (layer.files(made.folder) for made in files for layer in made.layers.values())
-    return sum(4 * -(-path.stat().st_size // 3) for path in chain.from_iterable(paths))
+    """Bytes of all pictures and indices in the page, as base64."""
+    made = list(files)
+    layers = chain.from_iterable(one.layers.values() for one in made)
+    pictures = chain.from_iterable(layer.files(made[0].folder) for layer in layers)
+    sheets = chain.from_iterable(one.sheets for one in made)
+    in_base64 = sum(4 * -(-path.stat().st_size // 3) for path in pictures)
+    return in_base64 + sum(path.stat().st_size for path in sheets)
 
 
 def delete_files(folder: Path) -> None:

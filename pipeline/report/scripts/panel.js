@@ -46,12 +46,35 @@ function className(data, index) {
   return data.classes[index] ?? "no label";
 }
 
+/** A class's colour and name. */
+function namedClass(data, state, index) {
+  const swatch = node("i", { className: "swatch" });
+  swatch.style.background = state.colours[index];
+  return [swatch, className(data, index)];
+}
+
+/** The class that a layer has under the pointer; nothing if there is none. */
+function drawPointedClass(box, data, state, name, index) {
+  box.replaceChildren(...(index === undefined ? [] : [`${name}: `, ...namedClass(data, state, index)]));
+}
+
+function drawButtons(parts, state) {
+  for (const view of VIEWS) parts[view].setAttribute("aria-pressed", state.view === view);
+  parts.errors.disabled = findLayer(state.set, "truth")?.lacking.includes(state.image) ?? true;
+  parts.safe.setAttribute("aria-pressed", state.safe);
+  parts.opacity.value = 100 * state.opacity;
+  parts.opacity.disabled = state.view === "outlines";
+  const [marked, count] = [isMarked(state, state.image), countMarks(state.marks)];
+  parts.mark.setAttribute("aria-pressed", marked);
+  parts.mark.textContent = marked ? "★ Marked" : "☆ Mark";
+  parts.save.textContent = count ? `Save ${count} marked` : "Save marked";
+  parts.save.disabled = count === 0;
+}
+
 /** A button for each class in the image's masks, pressed while the class is shown. */
-function drawClasses(parts, data, state, colours, toggle) {
+function drawClasses(parts, data, state, toggle) {
   const buttons = state.set.present[state.image].map((index) => {
-    const mark = node("i");
-    mark.style.background = colours[index];
-    const button = node("button", { type: "button" }, [mark, className(data, index)]);
+    const button = node("button", { type: "button" }, namedClass(data, state, index));
     button.dataset.index = index;
     button.setAttribute("aria-pressed", !state.hidden.has(index));
     button.addEventListener("click", () => toggle(index));
@@ -64,7 +87,8 @@ function drawClasses(parts, data, state, colours, toggle) {
 
 function drawName(parts, data, state) {
   const { set, image, order, left, right } = state;
-  const place = `${order.indexOf(image) + 1} of ${order.length}`;
+  const at = order.indexOf(image);
+  const place = at < 0 ? "not in the list" : `image ${at + 1} of ${order.length}`;
   const tags = set.tags[image]?.map((index) => className(data, index));
   const inside = tags ? tags.join(", ") || "no object" : "tags not known";
   parts.name.replaceChildren(

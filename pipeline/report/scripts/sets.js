@@ -1,7 +1,6 @@
 // The images to choose from, as viewer.py wrote them, and what they can be sorted by.
 
 const HELD = ["photograph", "thumbnail", "truth", "seeds"]; // layers without a score
-const NO_LABEL = 255;
 
 function readData() {
   return JSON.parse(document.getElementById("viewer-data").textContent);
@@ -26,6 +25,12 @@ function pictureOf(layer, image) {
 
 function thumbnailOf(set, image) {
   return pictureOf(findLayer(set, "thumbnail") ?? findLayer(set, "photograph"), image);
+}
+
+/** Whether a layer can be right or wrong in an image: it has a score, and the truth is known. */
+function isCompared(set, name, image) {
+  const truth = findLayer(set, "truth");
+  return set.scored.includes(name) && truth !== undefined && !truth.lacking.includes(image);
 }
 
 /** IoU of a layer within an image in percent, of `chosenClass` unless that is null; or null. */
@@ -54,9 +59,9 @@ function sortings(set) {
   const known = set.iou.some((values) => values[0] !== null);
   const made = known ? set.scored.map((name) => [`iou:${name}`, `IoU of ${name}`]) : [];
   if (set.pairs.length) {
-    made.push(["gain", "IoU, right minus left"]);
-    made.push(["sides", "disagreement, left and right"]);
-    made.push(["all", "disagreement of all networks"]);
+    made.push(["gain", "IoU gained from left to right"]);
+    made.push(["sides", "difference of left and right"]);
+    made.push(["all", "difference of all networks"]);
   }
   return [...made, ["id", "name"]];
 }
@@ -72,12 +77,17 @@ function valueOf(state, image) {
   return a === null || b === null ? null : a - b;
 }
 
+/** Whether an image has the class, the text in its name and the mark that are asked for. */
+function isWanted(state, image) {
+  const { set, chosenClass, sought, onlyMarked } = state;
+  if (chosenClass !== null && !set.present[image].includes(chosenClass)) return false;
+  return set.ids[image].toLowerCase().includes(sought) && (!onlyMarked || isMarked(state, image));
+}
+
 /** Indices of the images to show, in order; those without a value always come last. */
 function ordered(state) {
-  const { set, chosenClass, sort, falling } = state;
-  const images = [...set.ids.keys()].filter(
-    (image) => chosenClass === null || set.present[image].includes(chosenClass),
-  );
+  const { set, sort, falling } = state;
+  const images = [...set.ids.keys()].filter((image) => isWanted(state, image));
   const sign = falling ? -1 : 1;
   if (sort === "id") {
     const compare = new Intl.Collator("en", { numeric: true }).compare;

@@ -4,21 +4,18 @@ const MOST = 16; // times the whole image
 const STEP = 1.5;
 const PATIENCE = 100; // milliseconds
 
-function makeStage(parts) {
-  const stage = { box: parts.stage, divider: parts.divider, zoom: 1, x: 0, y: 0, split: 0.5 };
-  stage.size = [1, 1];
+/** Make the picture; `moved` is called when another pixel may be under the pointer. */
+function makeStage(parts, moved) {
+  const stage = { box: parts.stage, divider: parts.divider, zoom: 1, x: 0, y: 0, split: 0.5, moved };
+  Object.assign(stage, { size: [1, 1], pointer: null });
   stage.sides = [parts["left-side"], parts["right-side"]].map((box) => {
-    const [plane, photograph, mask] = ["div", "img", "img"].map((n) => document.createElement(n));
-    plane.className = "plane";
-    mask.className = "mask";
-    mask.style.filter = `url(#${FILTER})`;
-    for (const image of [photograph, mask]) {
-      image.alt = "";
-      image.draggable = false;
-    }
-    plane.append(photograph, mask);
+    const picture = (className) => node("img", { className, alt: "", draggable: false });
+    const [photograph, truth, mask] = ["photograph", "truth", "mask"].map(picture);
+    const masks = node("div", { className: "masks" }, [truth, mask]);
+    const plane = node("div", { className: "plane" }, [photograph, masks]);
+    truth.style.filter = "url(#viewer-truth)";
     box.append(plane);
-    return { box, plane, photograph, mask };
+    return { box, plane, photograph, masks, truth, mask };
   });
   listenToPointers(stage);
   listenToDivider(stage);
@@ -26,20 +23,26 @@ function makeStage(parts) {
   return stage;
 }
 
-/** Show a photograph on one side, with a mask over it unless `mask` is null. */
-function showSide(side, photograph, mask, tiny) {
-  if (side.photograph.getAttribute("src") !== photograph) side.photograph.src = photograph;
+/** Show URLs on one side: a mask over the photograph or, with its truth, where it is wrong. */
+function showSide(side, photograph, mask, truth, tiny) {
+  for (const [name, url] of Object.entries({ photograph, mask, truth })) {
+    side[name].hidden = url === null;
+    if (url !== null && side[name].getAttribute("src") !== url) side[name].src = url;
+  }
   side.photograph.classList.toggle("tiny", tiny);
-  side.mask.hidden = mask === null;
-  if (mask !== null && side.mask.getAttribute("src") !== mask) side.mask.src = mask;
+  const errors = truth !== null; // of the difference of two pictures
+  side.masks.style.filter = errors ? "url(#viewer-errors)" : "";
+  side.mask.style.filter = errors ? "url(#viewer-mask)" : "url(#viewer-colours)";
+  side.mask.style.mixBlendMode = errors ? "difference" : "";
 }
 
 /** Hide a plane while its pictures load, so that no mask shows over another photograph. */
 function awaitPictures(stage, gone) {
   for (const side of stage.sides) {
-    const { plane, photograph, mask } = side;
+    const { plane, photograph, mask, truth } = side;
     const late = setTimeout(() => (plane.style.visibility = "hidden"), PATIENCE);
-    const waiting = [photograph, mask].filter((image) => !image.hidden).map((i) => i.decode());
+    const shown = [photograph, mask, truth].filter((image) => !image.hidden);
+    const waiting = shown.map((image) => image.decode());
     side.waiting = waiting;
     Promise.allSettled(waiting).then((ends) => {
       clearTimeout(late);
@@ -72,6 +75,7 @@ function layOut(stage) {
   stage.box.classList.toggle("zoomed", stage.zoom > 1);
   stage.inside = [Math.max(0, left), Math.min(wide, left + width)];
   drawDivider(stage);
+  stage.moved();
 }
 
 function drawDivider(stage) {
@@ -101,14 +105,33 @@ function fromMiddle(stage, event) {
   return [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2];
 }
 
+/** The pixel of the image under the pointer, [column, row]; null beside the image. */
+function pixelAt({ pointer, size, sides }) {
+  if (!pointer) return null;
+  const { left, top, width, height } = sides[0].plane.getBoundingClientRect();
+  const column = Math.floor(((pointer.clientX - left) / width) * size[0]);
+  const row = Math.floor(((pointer.clientY - top) / height) * size[1]);
+  return column >= 0 && column < size[0] && row >= 0 && row < size[1] ? [column, row] : null;
+}
+
+function follow(stage, pointer) {
+  stage.pointer = pointer;
+  stage.moved();
+}
+
 function listenToPointers(stage) {
   const fingers = new Map();
   const { box } = stage;
   box.addEventListener("pointerdown", (event) => {
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
     box.setPointerCapture(event.pointerId);
+    follow(stage, event);
+  });
+  box.addEventListener("pointerleave", (event) => {
+    if (event.pointerType === "mouse") follow(stage, null); // where a finger was can still be read
   });
   box.addEventListener("pointermove", (event) => {
+    follow(stage, event);
     const before = fingers.get(event.pointerId);
     if (!before) return;
     const now = [event.clientX, event.clientY];

@@ -78,10 +78,11 @@ function newCell(list, place) {
   return cell;
 }
 
-/** Mark one place and scroll to it. */
+/** Select one place and scroll to it; with -1 none. */
 function select(list, place) {
   list.made.get(list.selected)?.setAttribute("aria-selected", "false");
   list.selected = place;
+  if (place < 0) return list.box.removeAttribute("aria-activedescendant");
   const top = Math.floor(place / list.columns) * list.tall;
   const { box } = list;
   if (top < box.scrollTop) box.scrollTop = top;

@@ -172,9 +172,13 @@ def test_the_policy_forbids_other_scripts_and_every_request(hostile: Parts) -> N
     assert order.index("meta") < order.index("style")  # it holds for what comes after it
 
 
-def test_pictures_beside_the_page_are_all_it_may_load() -> None:
+def test_pictures_and_style_sheets_beside_the_page_are_all_it_may_load() -> None:
     inside, beside = policy("a", "b", files=False), policy("a", "b", files=True)
-    assert beside == inside.replace("img-src data:", "img-src data: 'self'")
+    sheet = f"style-src-elem {sha256('a')}"
+    assert sheet in inside
+    opened = inside.replace("img-src data:", "img-src data: 'self'")
+    assert beside == opened.replace(sheet, f"{sheet} 'self'")
+    assert f"script-src {sha256('b')};" in beside
 
 
 def test_the_viewers_data_end_where_they_should(text: str, hostile: Parts) -> None:

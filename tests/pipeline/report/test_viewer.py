@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ from PIL import Image
 
 from pipeline.base.errors import UserError
 from pipeline.data.images import read_mask, write_mask
-from pipeline.data.manifest import Manifest, open_manifest
+from pipeline.data.manifest import Manifest, open_manifest, voc_palette
 from pipeline.data.pairs import proxy_path
 from pipeline.report import viewer
 from pipeline.report.page import write_report
 from pipeline.report.pictures import val_grid
-from pipeline.report.viewer import PALER, SAFE, chosen_weak, numbers, write_viewer
+from pipeline.report.viewer import BRIGHT, PALER, SAFE, as_hex, chosen_weak, numbers, write_viewer
 from pipeline.settings.params import Params
 from pipeline.settings.paths import DATASET, PREDICTIONS, proxy_dir
 
@@ -64,7 +65,35 @@ def test_many_pictures_lie_beside_the_page(
             for place, text in enumerate(texts):
                 file = tmp_path / "beside" / layer["folder"] / f"{place}.{layer['end']}"
                 assert file.read_bytes() == base64.b64decode(text)
+        texts = one["indices"].pop("data")
+        for place, text in enumerate(texts):
+            file = tmp_path / "beside" / one["indices"]["folder"] / f"{place}.css"
+            assert file.read_text("ascii") == f'#viewer-sheet {{ --indices: "{text}"; }}\n'
         assert one == other
+
+
+def test_indices_are_those_of_the_pictures(params: Params, run: Path, tmp_path: Path) -> None:
+    for chosen in made(params, tmp_path)["sets"]:
+        masks = [x for x in chosen["layers"] if x["name"] not in ("photograph", "thumbnail")]
+        for place, text in enumerate(chosen["indices"]["data"]):
+            pictures = [
+                np.array(Image.open(io.BytesIO(base64.b64decode(mask["data"][place]))))
+                for mask in masks
+                if place not in mask["lacking"]
+            ]
+            packed = zlib.decompress(base64.b64decode(text))
+            assert packed == np.stack(pictures, axis=1).tobytes()
+
+
+def test_indices_count_as_bytes_of_the_page(
+    params: Params, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = made(params, tmp_path)["sets"]
+    texts = [t for one in chosen for layer in one["layers"] for t in layer["data"]]
+    pictures = sum(map(len, texts))
+    assert sum(map(len, chosen[0]["indices"]["data"])) > 0
+    monkeypatch.setattr(viewer, "INLINE", pictures)
+    assert not made(params, tmp_path)["inline"]
 
 
 def test_scores_are_the_reports(params: Params, run: Path, tmp_path: Path) -> None:
@@ -187,6 +216,16 @@ def least_apart(colours: list[str], seen: str) -> float:
 @pytest.mark.parametrize("seen", SEEN_BY)
 def test_safe_colours_are_told_apart(seen: str) -> None:
     assert least_apart([*SAFE, "#000000", "#ffffff"], seen) > 10
+
+
+def test_bright_colours_are_told_apart_better_than_those_of_the_masks() -> None:
+    masks = [as_hex(colour) for colour in voc_palette(1 + len(BRIGHT))]
+    bright = ["#000000", *BRIGHT]
+    assert len(bright) == 21  # VOC's classes
+    assert least_apart(bright, "all") > 30 > 3 * least_apart(masks, "all")
+    assert least_apart(bright[:9], "all") > 45 > 1.5 * least_apart(masks[:9], "all")
+    chroma = [np.hypot(*lab(colours, "all")[1:9, 1:].T).mean() for colours in (bright, masks)]
+    assert chroma[0] > 1.5 * chroma[1]
 
 
 def test_the_measure_finds_colours_that_are_confused() -> None:
