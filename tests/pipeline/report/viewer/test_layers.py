@@ -85,13 +85,18 @@ def test_classes_of_one_image_never_share_a_colour(
     assert len(colours) == len(set(colours)) == len(present) - 1
 
 
-def test_a_class_that_is_switched_off_shows_the_photograph(
-    opened: Viewer, finished_run: Path
-) -> None:
+def without_masks(opened: Viewer, run: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The right side with its masks switched off and then opaque, and what the mask is."""
     opened.keys(Keys.HOME, on="divider")
     opened.keys(Keys.END, on="opacity")
     opened.keys("m")
-    bare, mask_HW = painted(opened, finished_run, "dual")
+    return painted(opened, run, "dual")
+
+
+def test_a_class_that_is_switched_off_shows_the_photograph(
+    opened: Viewer, finished_run: Path
+) -> None:
+    bare, mask_HW = without_masks(opened, finished_run)
     opened.keys("m")
     opened.part("all").click()
     full, _ = painted(opened, finished_run, "dual")
@@ -115,10 +120,7 @@ def expected_errors(truth_HW: np.ndarray, mask_HW: np.ndarray) -> np.ndarray:
 def test_errors_are_the_pixels_that_differ_from_the_truth(
     opened: Viewer, finished_run: Path
 ) -> None:
-    opened.keys(Keys.HOME, on="divider")
-    opened.keys(Keys.END, on="opacity")
-    opened.keys("m")
-    bare, mask_HW = painted(opened, finished_run, "dual")
+    bare, mask_HW = without_masks(opened, finished_run)
     opened.part("errors").click()
     assert opened.sides == ("truth", "dual: errors")
     shown, _ = painted(opened, finished_run, "dual")
