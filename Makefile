@@ -20,7 +20,7 @@ ANEW := --clear
 endif
 
 .venv/.ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(ANEW) .venv
+	test -z '$(ANEW)' -a -x $(BIN)/python || $(PYTHON) -m venv $(ANEW) .venv
 	echo '$(TORCH_INDEX)' > .venv/torch-index
 ifeq ($(TORCH_INDEX),)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock

@@ -83,7 +83,7 @@ def weakest_first(manifest: Manifest, plan: Plan, about: Outcome) -> list[OwnCla
     train = manifest.train()
 
     def row(index: int) -> OwnClass:
-        shown = [row for row in train if index in row.known_tags]
+        shown = [row for row in train if index in (row.tags or ())]  # some have none
         masks = sum(row.id in strong for row in shown)
         scored = sum(index in row.known_tags for row in manifest.scored())
         return OwnClass(

@@ -76,7 +76,8 @@ def test_a_good_folder(tmp_path: Path) -> None:
     assert code == 0
     assert "15 images, 5 masks to train on, 2 masks to validate on, 8 tags only, 0 neither" in said
     assert "can be trained on" in said
-    assert f"dvc exp run -S data_root={tmp_path / 'mine'}" in said
+    new = f"swseg new ../mine-project --data {tmp_path / 'mine'}"
+    assert f"next: {new} && cd ../mine-project && swseg run" in said
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert Tags(page).open == []
     assert page.count("<img ") == 7 * 3 + 4

@@ -67,19 +67,19 @@ def test_without_strong_there_is_nothing_to_compare() -> None:
 
 
 def test_the_weakest_class_stands_first_with_what_shows_it() -> None:
-    def row(name: str, split: str, tags: tuple[int, ...]) -> Row:
+    def row(name: str, split: str, tags: tuple[int, ...] | None) -> Row:
         mask = "" if split == "weak" else f"@root/masks/{name}.png"
         return Row(name, f"@root/images/{name}.jpg", mask, split, tags, 9, 9)
 
     rows = (
         row("a", "strong", (1, 2)), row("b", "strong", (2,)), row("c", "strong", (1,)),
-        row("d", "weak", (1,)), row("e", "weak", (1, 3)), row("f", "val", (3,)),
+        row("d", "weak", (1,)), row("e", "weak", (1, 3)), row("f", "val", (3,)), row("g", "weak", None),
     )  # fmt: skip
     names = ("background", "cat", "dog", "cow")
     classes = ClassList(names, tuple((index, 0, 0) for index in range(4)))
     manifest = Manifest(rows, classes, Path("data"), Path("root"))
     scores = [ClassScore(iou, None, 1) for iou in (90.0, 40.0, None, 10.0)]
-    plan = Plan("strong", strong=("a", "b"), weak=("c", "d", "e"), streams=(), neck_n=0)
+    plan = Plan("strong", strong=("a", "b"), weak=("c", "d", "e", "g"), streams=(), neck_n=0)
     found = weakest_first(manifest, plan, replace(outcome("dual", 50.0), per_class=scores))
     assert [(line.name, line.masks, line.tags, line.scored) for line in found] == [
         ("cow", 0, 1, 1), ("cat", 1, 3, 0), ("dog", 2, 0, 0),
