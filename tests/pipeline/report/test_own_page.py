@@ -73,7 +73,8 @@ def test_the_weakest_class_stands_first_with_what_shows_it() -> None:
 
     rows = (
         row("a", "strong", (1, 2)), row("b", "strong", (2,)), row("c", "strong", (1,)),
-        row("d", "weak", (1,)), row("e", "weak", (1, 3)), row("f", "val", (3,)), row("g", "weak", None),
+        row("d", "weak", (1,)), row("e", "weak", (1, 3)), row("f", "val", (3,)),
+        row("g", "weak", None),
     )  # fmt: skip
     names = ("background", "cat", "dog", "cow")
     classes = ClassList(names, tuple((index, 0, 0) for index in range(4)))
