@@ -89,9 +89,9 @@ def test_rows_are_appended_once_and_found_again(
         ("seeds", "seed,miou\n3,51.5\n"),
         ("per_class", "class,iou\n" + "".join(f"{c},50.25\n" for c in COLUMNS[5:])),
     ):
-        (tmp_path / "results" / kind).mkdir(parents=True)
+        (tmp_path / "results/folder" / kind).mkdir(parents=True)
         for name in ("strong", "dual.self"):
-            (tmp_path / "results" / kind / f"{name}.csv").write_text(text)
+            (tmp_path / "results/folder" / kind / f"{name}.csv").write_text(text)
     scores = tmp_path / "scores.csv"
     assert done(scores) == set()
     for network in (HALF_BATCH, "dual.self"):
