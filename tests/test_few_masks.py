@@ -165,7 +165,7 @@ def test_report_and_card_say_what_was_held_out(in_folds: tuple[Path, dict[str, s
     folder, printed = in_folds
     page = " ".join((folder / "report/index.html").read_text("utf-8").split())
     assert "at their own size, over 5 folds, 6 images each." in page
-    assert "The interval is over the choice of the scored photographs" in page
+    assert "To find out, train <em>strong</em>" in page  # there is no dual
     assert "percent over 5 folds, 6 images each; one training of each" in printed["report"]
     card = " ".join((folder / "data/packages/strong/MODEL_CARD.md").read_text("utf-8").split())
     assert "whose strong list has 24 images with masks" in card
