@@ -33,9 +33,10 @@ def main(
     strong: Strong = None,
     json: Json = False,
 ) -> None:
-    """Tell everything that is wrong in one go; exit code 0 if the folder can be trained on.
+    """Look over a folder of photographs before any work.
 
-    Nothing is written into the folder. No stage of the pipeline needs this one.
+    Everything that is wrong is told in one go; the exit code is 0 if it can be trained on. Nothing
+    is written into the folder. No stage of the pipeline needs this one.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; give the one that holds images/, masks and tags")

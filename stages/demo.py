@@ -15,7 +15,10 @@ Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the 
 
 @stage
 def main(out: Out = Path("demo.html"), browser: Browser = True) -> None:
-    """Write a page with scenes that a network of ours has not seen, and its masks, and open it."""
+    """Show what a trained network finds; nothing to train.
+
+    Writes a page with scenes that it has not seen, and its masks, and opens it.
+    """
     from pipeline.project.demo import write_demo
 
     scenes = write_demo(out)

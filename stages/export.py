@@ -23,7 +23,10 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for model.onnx, model.pt2 and the card.")],
     chosen: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.BOTH,
 ) -> None:
-    """Export a model file: bytes of any size in, probabilities and masks of that size out."""
+    """Write a network as ONNX and torch.export.
+
+    Bytes of any size go in, probabilities and masks of that size come out.
+    """
     from pipeline.model.photographs import make_out
 
     make_out(out)

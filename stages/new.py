@@ -19,9 +19,10 @@ Recipe = Annotated[
 
 @stage
 def main(folder: Folder, data: Data, recipe: Recipe = "folder-cpu") -> None:
-    """Make a project: a clone of the code with params, results and history of its own.
+    """Make a project for photographs of your own.
 
-    `git pull` in it brings what is new in the clone it was made from.
+    It is a clone of the code with params, results and history of its own. `git pull` in it brings
+    what is new in the clone it was made from.
     """
     from pipeline.project.clone import make_project
 

@@ -59,7 +59,10 @@ def main(
     overlays: Overlays = True,
     device: Where = "auto",
 ) -> None:
-    """Write a palette PNG for each photograph at its own size, an overlay, and a table of areas."""
+    """Write masks of photographs, by a trained network.
+
+    For each a palette PNG at its own size and an overlay, and a table of areas for all.
+    """
     warnings.filterwarnings("ignore", module="PIL")  # of metadata that breaks off
     from pipeline.model.photographs import find_photographs, make_out, printable
 

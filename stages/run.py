@@ -25,9 +25,10 @@ Name = Annotated[
 
 @stage
 def main(settings: Settings = None, name: Name = None) -> None:
-    """Run the stages that something has changed for: data, masks, tags, code or params.
+    """Train, score and report, as far as needed.
 
-    All values are checked before params.yaml changes. A run that was stopped goes on.
+    Runs the stages that something has changed for: photographs, masks, tags, code or params. All
+    values are checked before params.yaml changes. A run that was stopped goes on.
     """
     if not (PARAMS.exists() and Path("dvc.yaml").exists()):
         raise UserError("this folder is no project; go to one, or make one with `swseg new`")

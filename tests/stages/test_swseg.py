@@ -90,9 +90,11 @@ def test_a_project_runs_its_own_code(project: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     shutil.copytree(project, mine, symlinks=True)
     script = mine / "stages/check.py"
-    script.write_text(script.read_text("utf-8").replace("Tell everything", "My own words"), "utf-8")
+    script.write_text(
+        script.read_text("utf-8").replace("Look over a folder", "My own words"), "utf-8"
+    )
     command = str(Path(sys.executable).with_name("swseg"))
-    for folder, words in ((mine, "My own words"), (tmp_path, "Tell everything")):
+    for folder, words in ((mine, "My own words"), (tmp_path, "Look over a folder")):
         assert words in run(command, "check", "--help", cwd=folder)
 
 
