@@ -5,11 +5,11 @@ import subprocess
 import sys
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import typer
 from ruamel.yaml import YAML
 
+from pipeline.settings.mending import value_of
 from pipeline.settings.params import Params
 
 FIRST_LONG = "seeds"  # with it begins what takes time
@@ -39,14 +39,7 @@ def all_stages(params: Params) -> dict[str, str]:
     values = params.model_dump()
     found = {}
     for name, stage in YAML(typ="safe", pure=True).load(text)["stages"].items():
-        for items in product(*(listed(values, each) for each in stage.get("matrix", {}).values())):
+        lists = (value_of(values, each.strip("${}")) for each in stage.get("matrix", {}).values())
+        for items in product(*lists):
             found["@".join([name, *(["-".join(map(str, items))] if items else [])])] = stage["desc"]
     return found
-
-
-def listed(values: dict[str, Any], reference: str) -> list[object]:
-    """The list behind a reference of dvc.yaml, such as ${proxy.generators}."""
-    found: Any = values
-    for key in reference.strip("${}").split("."):
-        found = found[key]
-    return list(found)

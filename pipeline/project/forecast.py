@@ -16,14 +16,16 @@ from torch import Tensor, nn
 
 from pipeline.batches.labelled import Batch
 from pipeline.data.manifest import Manifest
+from pipeline.data.plan import Plan
 from pipeline.devices.device import pick_device
 from pipeline.engine.forward import prepare
 from pipeline.engine.optim import steps_of
 from pipeline.networks.backbone import build_backbone
 from pipeline.settings.needs import needed_by
 from pipeline.settings.params import Params
+from pipeline.settings.variants import PROXIES, STRONG
 from pipeline.train.batch_losses import plain_losses
-from pipeline.train.network import DualBranchNet
+from pipeline.train.build import build_network
 from pipeline.train.train import total_steps
 from pipeline.weak.dsrg.dsrg import growing_losses
 from pipeline.weak.dsrg.network import build_dsrg
@@ -103,14 +105,8 @@ def time_dsrg(params: Params, classes: int) -> float:
 def time_train(params: Params, classes: int) -> float:
     """Seconds that an image takes in a training step of the dual-branch network."""
     train = params.train
-    network = DualBranchNet(
-        build_backbone(params.backbone, "none", block=params.backbone_block),
-        classes,
-        branches=IMAGES,
-        neck_n=params.neck_n,
-        width=train.neck_width,
-        dilation=train.neck_dilation,
-    )
+    dual = Plan("dual", params.neck_n, (STRONG, PROXIES), strong=(), weak=())
+    network = build_network(params, dual, classes, "none")
     forward = prepare(network, params.engine, train.batch_size)
     images_B3HW = noise(256, 3, train.crop, train.crop)
     masks_BHW = noise(classes, train.crop, train.crop)

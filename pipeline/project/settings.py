@@ -11,15 +11,14 @@ from ruamel.yaml import YAML
 
 from pipeline.base.errors import UserError
 from pipeline.settings.mending import KEYS
-from pipeline.settings.params import Params
 from pipeline.settings.params_file import check_params, load_params
 from pipeline.settings.paths import PARAMS, resolve_user_path
 
 OPTION = Path("-S")  # how messages begin
 
 
-def check_settings(settings: Sequence[str]) -> Params:
-    """The params that `key=value` settings would leave, with params.yaml as it is.
+def check_settings(settings: Sequence[str]) -> None:
+    """Check what `key=value` settings would make of params.yaml, which stays as it is.
 
     Raises:
         UserError: a value is refused, or the data are not there.
@@ -31,7 +30,6 @@ def check_settings(settings: Sequence[str]) -> Params:
     data = resolve_user_path(params.data_root)
     if not data.is_dir():
         raise UserError(f"data_root: {data} is no folder; give the one that holds the data set")
-    return params
 
 
 def with_settings(path: Path, settings: Sequence[str]) -> str:
