@@ -41,7 +41,7 @@ def main(
             )
             times = len(repetitions(params.seeds, len(manifest.fold_sizes)))
             deviation = f" ± {metrics['miou_sd']:.2f}" if times > 1 else ""
-            over = f"{len(params.seeds)} seed(s)"
+            over = f"{len(params.seeds)} seed{'s' if len(params.seeds) > 1 else ''}"
             if manifest.fold_sizes:
                 over += f" and {describe_folds(manifest.fold_sizes)}"
             typer.echo(f"{variant}: mIoU {metrics['miou']:.2f}{deviation} over {over}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stages.annotations import FEWEST, Specks, Tool, summary
 from stages.command import stage
 
 Images = Annotated[
@@ -42,6 +43,9 @@ Probabilities = Annotated[
     ),
 ]
 Where = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+As = Annotated[
+    Tool | None, typer.Option("--as", help="Also write annotations that this tool can edit.")
+]
 Overlays = Annotated[bool, typer.Option(help="Write photographs with the objects coloured.")]
 
 
@@ -57,6 +61,8 @@ def main(
     longest_side: LongestSide = None,
     probabilities: Probabilities = False,
     overlays: Overlays = True,
+    tool: As = None,
+    specks: Specks = FEWEST,
     device: Where = "auto",
 ) -> None:
     """Write masks of photographs, by a trained network.
@@ -79,17 +85,27 @@ def main(
     make_out(out)
     if pick_device().type == "cuda":
         use_tf32(allowed=False)  # as stage evaluate runs by default
+    network, export = load_model(model), None
+    if tool:
+        from pipeline.editable.exchange import Export
+
+        export = Export(tool, out / tool, network.info.class_list, specks)
     outcome = predict_files(
-        load_model(model),
+        network,
         found.photographs,
         out,
         options,
         probabilities=probabilities,
         overlays=overlays,
+        export=export,
     )
     count = len(found.photographs)
     done = f"{outcome.done} of {count} images predicted; areas in {out / AREAS}"
-    for line in filter(None, (done, outcome.note(), str(found.passed_over))):
+    written = ""
+    if export and tool and outcome.done:
+        export.finish()
+        written = summary(export, tool)
+    for line in filter(None, (done, outcome.note(), written, str(found.passed_over))):
         typer.echo(printable(line))
     if outcome.failed:
         raise outcome.error()

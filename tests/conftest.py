@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +19,9 @@ from pipeline.settings.params import Params
 from pipeline.settings.paths import proxy_dir
 from tests.repository import fill_repository
 from tests.settings import small_params
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,3 +84,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own(clone: Path, tmp_path: Path) -> Path:
     """A copy of the small repository that a test may change."""
     return Path(shutil.copytree(clone, tmp_path / "own", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["webdriver.Chrome"]:
+    """A headless Chromium. Selenium may be missing, so it is imported late."""
+    from tests.pipeline.report.browsing import start_chromium
+
+    started = start_chromium()
+    yield started
+    started.quit()

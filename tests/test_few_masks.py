@@ -146,7 +146,7 @@ def test_scores_are_pooled_over_all_folds(in_folds: tuple[Path, dict[str, str]])
             score = summarise(sum(confusions[name] for name in own))["miou"]
             assert float(row["miou"]) == pytest.approx(score, abs=1e-4)
             assert float(row["pooled"]) == pytest.approx(miou, abs=1e-4)
-    assert "over 5 seed(s) and 5 folds, 6 images each" in printed["evaluate strong"]
+    assert "over 5 seeds and 5 folds, 6 images each" in printed["evaluate strong"]
     assert len(table(str(folder / "results/folder/seeds/ensemble_weak.csv"))) == 5
 
 

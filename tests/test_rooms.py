@@ -16,9 +16,12 @@ MODULES = sorted(PIPELINE.rglob("*.py"))
 NAMED = re.compile(
     r"pipeline/(datasets/(?!reading/)\w+/|(backbones|generators)/(?!__init__)\w+[.]py)"
 )
-# The check looks at a folder before stage download does, by that data set's own reader; the demo
-# renders scenes.
-MAY_NAME = {("check", "pipeline/datasets/folder/"), ("project", "pipeline/datasets/shapes/")}
+# The check looks at a folder before stage download does, by that data set's own reader, as does who
+# tags it or corrects its masks; the demo renders scenes.
+MAY_NAME = {
+    *((room, "pipeline/datasets/folder/") for room in ("editable", "tagging", "check")),
+    ("project", "pipeline/datasets/shapes/"),
+}
 
 
 def packages() -> list[Path]:

@@ -101,7 +101,7 @@ def survey(root: Path, choice: Choice, folder: Path) -> Survey:
     made = Survey(root, known.kind, known.classes, found.left_out)
     made.named, made.strong = found.named, choice.strong
     seen = made.counted(look(found, folder, root, findings))
-    made.rows = divide(seen, found.named, choice, findings)
+    made.rows = divide(seen, found.named, choice, findings, known.corrected)
     made.problems, made.warnings = findings.problems, findings.warnings
     made.converted = findings.converted
     return made

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -37,6 +37,13 @@ AHEAD = 2  # images to decode while the network works on another
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Export(Protocol):
+    """Takes masks, to write them in another form."""
+
+    def add(self, photograph: Path, name: str, mask_HW: Bytes) -> None:
+        """Take the mask of a photograph; `name` has folders and a suffix."""
 
 
 @dataclass
@@ -75,10 +82,13 @@ def predict_files(
     *,
     probabilities: bool = False,
     overlays: bool = True,
+    export: Export | None = None,
 ) -> PredictionLog:
     """Predict images into `out`; if one cannot be read, the others are still predicted.
 
-    `out` gets masks/<name>.png, overlays/<name>.jpg, probabilities/<name>.npy and areas.csv.
+    `out` gets masks/<name>.png, overlays/<name>.jpg, probabilities/<name>.npy and areas.csv;
+    `export` each photograph, the name of the file below the deepest folder that holds all, and its
+    mask.
 
     Returns:
         the result of each; the table has been written.
@@ -99,6 +109,9 @@ def predict_files(
             try:
                 mask_HW = _predict(model, image, photograph, out, options, probabilities)
                 _write(photograph, image, mask_HW, model.info.class_list, out, overlays)
+                if export:
+                    name = f"{photograph.name}{photograph.path.suffix}"
+                    export.add(photograph.path, name, mask_HW)
             except OSError as error:
                 if error.errno != errno.ENAMETOOLONG:
                     raise

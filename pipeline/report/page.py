@@ -58,7 +58,7 @@ from pipeline.settings.paths import SPLIT, proxy_dir, resolve_user_path
 from pipeline.split.absent_classes import absent_classes
 
 OWN = "folder"  # the data set of photographs of one's own
-DATASET_TITLES = {
+DATASET_NAMES = {
     "shapes": "the synthetic scenes",
     "voc": "PASCAL VOC 2012",
     "coco": "COCO",
@@ -116,7 +116,7 @@ def write_report(params: Params, manifest: Manifest, folder: Path) -> None:
     write_plots(folder / "plots", manifest.classes, trainings, outcomes, val)
     with whole_file(folder / "index.html") as part:
         part.write_text(page, "utf-8", newline="\n")
-    write_run_page(params, folder)
+    write_run_page(params, folder, values["title"])
 
 
 def with_images(params: Params, manifest: Manifest, outcomes: list[Outcome]) -> list[Outcome]:
@@ -197,7 +197,6 @@ def own_values(
     variants = {outcome.name: outcome for outcome in outcomes if outcome.name in params.variants}
     about = variants[subject(params.variants)]
     return {
-        "folder_name": resolve_user_path(params.data_root).name,
         "help": do_tags_help(list(variants.values())),
         "scored_as": {name: mean_with_sd(o.miou, o.sd) for name, o in variants.items()},
         "own_classes": weakest_first(manifest, plan, about),
@@ -236,7 +235,7 @@ def page_values(
     return {
         "params": params,
         "yaml": params_yaml(params),
-        "dataset": DATASET_TITLES.get(params.dataset, params.dataset),
+        "title": title_of(params),
         "val_images": counts.val,
         "strong_images": counts.strong,
         "weak_images": counts.weak,
@@ -257,6 +256,14 @@ def page_values(
         "made_from": GENERATOR_TITLES,
         "left_out": [stage for stage, users in needed_by(params).items() if not users],
     }
+
+
+def title_of(params: Params) -> str:
+    """What the report is called."""
+    if params.dataset == OWN:
+        return resolve_user_path(params.data_root).name
+    name = DATASET_NAMES.get(params.dataset, params.dataset)
+    return f"Strong–weak dual-branch network on {name}"
 
 
 def quality_source(params: Params, generator: str, name: str) -> Source:

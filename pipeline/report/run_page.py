@@ -30,11 +30,11 @@ class Record:
     values: Mapping[str, Any]
 
 
-def write_run_page(params: Params, folder: Path) -> None:
-    """Write `folder`/run.html, which belongs to the index.html there."""
+def write_run_page(params: Params, folder: Path, title: str) -> None:
+    """Write `folder`/run.html, which belongs to the index.html there, of that title."""
     records = read_records(params)
     values = {
-        "dataset": params.dataset,
+        "title": title,
         "page": digest(folder / "index.html"),
         "records": records,
         "ran_on": same_everywhere(records),

@@ -33,24 +33,28 @@ def render(
     filters: Filters,
     *,
     folder: Path = TEMPLATES,
+    css: str = "page.css.j2",
     script: str = "",
     files: bool = False,
+    served: bool = False,
 ) -> str:
-    """A page as HTML, in the look of page.css.j2.
+    """A page as HTML.
 
     Args:
         name: the template; it prints `policy`, `style` and, if it has one, `script`.
         values: the variables of the template and its includes.
         filters: its filters by name.
         folder: where it is; its includes may also be beside this module.
+        css: the template of its style sheet.
         script: the content of its script element, if it has one.
         files: whether there are pictures and style sheets beside the page.
+        served: whether its script talks to the page's server.
     """
     made = environment(filters, folder)
-    style = f"\n{made.get_template('page.css.j2').render()}\n"
+    style = f"\n{made.get_template(css).render()}\n"
     return made.get_template(name).render(
         values,
-        policy=policy(style, script, files=files),
+        policy=policy(style, script, files=files, served=served),
         style=Markup(style),  # noqa: S704 - a file of ours
         script=Markup(script),  # noqa: S704 - files of ours
     )
@@ -63,7 +67,7 @@ def whole_script() -> str:
     return f'\n"use strict";\n(() => {{\n{parts}}})();\n'
 
 
-def policy(style: str, script: str, *, files: bool) -> str:
+def policy(style: str, script: str, *, files: bool, served: bool = False) -> str:
     """The content-security policy of a page with one style element and at most one script.
 
     Browsers without `style-src-elem` use `style-src`.
@@ -72,6 +76,7 @@ def policy(style: str, script: str, *, files: bool) -> str:
         style: the content of the style element.
         script: the content of the script element; empty if there is none.
         files: whether there are pictures and style sheets beside the page.
+        served: whether its script talks to the page's server.
     """
     sources = {
         "default-src": "'none'",
@@ -80,6 +85,7 @@ def policy(style: str, script: str, *, files: bool) -> str:
         "style-src": "'unsafe-inline'",
         "style-src-elem": f"{digest(style)} 'self'" if files else digest(style),
         "style-src-attr": "'unsafe-inline'",
+        **({"connect-src": "'self'"} if served else {}),
         "base-uri": "'none'",
         "form-action": "'none'",
     }

@@ -1,3 +1,3 @@
-"""The writers run in environments of their own: they are not to be imported for doctests."""
+"""Writers and readers run in environments of their own: doctests are not to import them."""
 
-collect_ignore_glob = ["write_with_*.py"]
+collect_ignore_glob = ["write_with_*.py", "read_with_*.py"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.base.progress import track
-from pipeline.data.images import write_mask
+from pipeline.data.images import Bytes, write_mask
 from pipeline.data.manifest import IGNORE, ClassList
 from pipeline.datasets.folder.annotated_image import AnnotatedImage, AnnotatedObject
 from pipeline.datasets.folder.class_names import (
@@ -26,9 +26,11 @@ from pipeline.datasets.folder.labelme import read_labelme
 from pipeline.datasets.folder.layout import COCO, CVAT, LABEL_STUDIO, LABELME, MASKS, Layout
 from pipeline.datasets.reading.coco_instances import Instance, rasterise
 from pipeline.datasets.reading.findings import Findings
-from pipeline.datasets.reading.manifest_rows import MaskReader
+from pipeline.datasets.reading.manifest_rows import MaskReader, MaskSeen
 
 Read = Callable[[Sequence[Path], Findings], tuple[list[AnnotatedImage], list[str]]]
+
+CLASSES = "classes.txt"  # in corrected/: the classes with which its masks were written
 
 READERS: dict[str, Read] = {
     COCO: read_coco,
@@ -53,6 +55,7 @@ class Annotations:
         sizes: height and width, as annotations say them.
         parts: of the split, where files or folders say that: train, val or test.
         sources: names for messages, of what masks were painted from.
+        corrected: ids whose masks were corrected; they train, and never validate.
     """
 
     kind: str
@@ -65,6 +68,7 @@ class Annotations:
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    corrected: frozenset[str] = frozenset()
 
     @property
     def classes(self) -> ClassList | None:
@@ -77,17 +81,69 @@ def read_annotations(
 ) -> Annotations:
     """Masks, tags and classes from the annotations in a folder, and masks of proxies/.
 
+    A mask in corrected/ goes before any other of its photograph.
+
     What annotation tools exported is painted into `folder/masks`.
 
     Problems: annotations of several kinds, or of none, and what their readers find.
     """
     known = _read_annotations(layout, photographs, folder, findings)
-    if known.labels is None or not layout.proxies.is_dir():
+    if known.labels is None:
         return known
-    coloured = isinstance(known.reader, ColourMasks)
-    reader = known.reader if coloured else IndexMasks(known.labels, findings)
-    proxies = find_masks(layout.proxies, photographs, findings)
-    return replace(known, proxies=proxies, proxy_reader=reader)
+    if layout.proxies.is_dir():
+        coloured = isinstance(known.reader, ColourMasks)
+        reader = known.reader if coloured else IndexMasks(known.labels, findings)
+        proxies = find_masks(layout.proxies, photographs, findings)
+        known = replace(known, proxies=proxies, proxy_reader=reader)
+    if layout.corrected.is_dir():
+        known = _with_corrected(known, layout.corrected, photographs, findings)
+    return known
+
+
+class CorrectedMasks(MaskReader):
+    """Reads what `swseg join` wrote as it is, and masks elsewhere by their own reader."""
+
+    def __init__(self, folder: Path, classes: ClassList, other: MaskReader | None) -> None:
+        """Take the folder of what was corrected, and the reader of all other masks."""
+        super().__init__(classes)
+        self.folder, self.other = folder, other or MaskReader(classes)
+
+    def read(self, path: Path, data: bytes) -> MaskSeen:
+        """One mask; raises what its reader does."""
+        own = path.is_relative_to(self.folder)
+        return super().read(path, data) if own else self.other.read(path, data)
+
+    def tell(self) -> None:
+        """Add to the findings what all other masks show."""
+        self.other.tell()
+
+
+def _with_corrected(
+    known: Annotations,
+    folder: Path,
+    photographs: Photographs,
+    findings: Findings,
+) -> Annotations:
+    """The same with the masks of corrected/.
+
+    Problem: the classes are no longer those with which they were written.
+    """
+    assert known.classes is not None
+    now, then = known.classes.names, tuple[str, ...]()
+    with findings.gathered():
+        then = read_list(folder / CLASSES).classes.names
+    if then != now[: len(then)]:
+        findings.add(
+            f"{folder / CLASSES} has {', '.join(then)}, but the classes are {', '.join(now)}: then "
+            "the masks there mean others; add new classes at the end only"
+        )
+    found = find_masks(folder, photographs, findings, beside=CLASSES)
+    return replace(
+        known,
+        masks={**known.masks, **found},
+        corrected=frozenset(found),
+        reader=CorrectedMasks(folder, known.classes, known.reader),
+    )
 
 
 def _read_annotations(
@@ -152,11 +208,9 @@ def _paint(
     (folder / MASKS).mkdir(exist_ok=True)
     masks, tags = {}, {}
     for key, image in track(list(found.items()), "paint masks"):
-        instances = [_instance(item, labels) for item in image.objects]
         if any(item.known and labels.find(item.name) != IGNORE for item in image.objects):
             masks[key] = folder / MASKS / f"{key}.png"
-            painted = rasterise(instances, image.height, image.width)
-            write_mask(masks[key], painted, labels.classes)
+            write_mask(masks[key], paint(image, labels), labels.classes)
         named = {labels.find(name) for name in image.tags | image.flags}
         if named != {IGNORE}:
             tags[key] = tuple(sorted(label for label in named if label not in (None, 0, IGNORE)))
@@ -219,6 +273,12 @@ def _check_names(found: Iterable[AnnotatedImage], labels: Labels, findings: Find
         [f"{name} ({count})" for name, count in sorted(flags.items())],
         "Fine if intended; otherwise list them in classes.txt.",
     )
+
+
+def paint(image: AnnotatedImage, labels: Labels) -> Bytes:
+    """What is drawn in an image as class indices, (H, W)."""
+    instances = [_instance(item, labels) for item in image.objects]
+    return rasterise(instances, image.height, image.width)
 
 
 def _instance(item: AnnotatedObject, labels: Labels) -> Instance:

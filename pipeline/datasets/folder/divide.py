@@ -43,7 +43,11 @@ def choice_of(params: Params) -> Choice:
 
 
 def divide(
-    seen: Iterable[tuple[Row, Counts | None]], named: str, choice: Choice, findings: Findings
+    seen: Iterable[tuple[Row, Counts | None]],
+    named: str,
+    choice: Choice,
+    findings: Findings,
+    corrected: frozenset[str] = frozenset(),
 ) -> list[Row]:
     """The rows with their split and fold.
 
@@ -56,6 +60,7 @@ def divide(
         named: what says which images validate; empty: nothing does.
         choice: what params.yaml says.
         findings: gets what is found; with problems in it nothing is drawn.
+        corrected: ids that are not drawn but train: so scores before and after are of one list.
 
     Problems: folds although something says which images validate; fewer masks than folds; no
     image of a split that training needs; no object in any mask to train on. Some tools write
@@ -66,13 +71,14 @@ def divide(
         rows.append(row)
         if counts_256 is not None and row.split == "strong":
             objects[row.id] = tuple(map(int, np.flatnonzero(counts_256[1:IGNORE]) + 1))
+    drawn_from = {key: found for key, found in objects.items() if key not in corrected}
     if choice.folds is not None:
-        _check_folds(len(objects), named, choice.folds, findings)
+        _check_folds(len(drawn_from), named, choice.folds, findings)
     if not findings and choice.folds is not None:
-        fold = draw_folds(objects, choice.folds, choice.seed)
+        fold = draw_folds(drawn_from, choice.folds, choice.seed)
         rows = [replace(row, fold=fold.get(row.id)) for row in rows]
     elif not findings and not named:
-        val = draw_val(objects, choice.share, choice.seed)
+        val = draw_val(drawn_from, choice.share, choice.seed)
         rows = [replace(row, split="val") if row.id in val else row for row in rows]
     if not findings:
         _check_splits(rows, choice, findings)

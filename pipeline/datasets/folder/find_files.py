@@ -120,12 +120,14 @@ def find_photographs(
     return Photographs(dict(sorted(paths.items())), *_names(paths, by_stem, data_root))
 
 
-def find_masks(folder: Path, photographs: Photographs, findings: Findings) -> dict[str, Path]:
-    """Masks by the id of their photograph.
+def find_masks(
+    folder: Path, photographs: Photographs, findings: Findings, beside: str = ""
+) -> dict[str, Path]:
+    """Masks by the id of their photograph; `beside` is the name of another file allowed there.
 
     Problems: a file cannot be a mask or has no photograph, or a photograph has several.
     """
-    found = list(walk(folder))
+    found = [path for path in walk(folder) if path.name != beside]
     masks = [path for path in found if path.suffix.lower() in MASK_SUFFIXES]
     findings.add(
         f"{folder} has files that are not read as masks, which are PNG, TIFF or BMP files (JPEG "

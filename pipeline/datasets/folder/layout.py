@@ -13,6 +13,7 @@ from pipeline.datasets.reading.findings import Findings, name_some
 IMAGE_FOLDERS = ("images", "JPEGImages")  # the second as in VOC, which other tools write, too
 MASK_FOLDERS = ("masks", "SegmentationClass", "SegmentationClassPNG")
 PROXIES = "proxies"  # masks that another tool made, for the generator `files`
+CORRECTED = "corrected"  # masks that `swseg join` wrote; they go before all others
 OTHER_COCO = ("captions_", "person_keypoints_", "image_info_", "stuff_", "panoptic_")
 MASKS, COCO, LABELME, CVAT = "masks", "COCO JSON", "LabelMe", "CVAT"
 LABEL_STUDIO = "Label Studio's JSON"
@@ -50,6 +51,7 @@ class Layout:
         images: folders of photographs.
         masks: the folder of masks, which may be missing.
         proxies: the folder of masks that another tool made, which may be missing.
+        corrected: the folder of masks that were corrected, which may be missing.
         kinds: files by the kind of annotation they are.
     """
 
@@ -57,6 +59,7 @@ class Layout:
     images: list[Path]
     masks: Path
     proxies: Path
+    corrected: Path
     kinds: Mapping[str, list[Path]]
 
 
@@ -71,8 +74,8 @@ def find_layout(root: Path, findings: Findings) -> Layout:
     if not root.is_dir():
         raise UserError(f"{root} is not there: data_root must be the folder that holds images/")
     beside = sorted(root.glob(f"*/{ROBOFLOW}"))
-    names = IMAGE_FOLDERS, MASK_FOLDERS, (PROXIES,)
-    own, masks, proxies = (folder_of(root, those) for those in names)
+    names = IMAGE_FOLDERS, MASK_FOLDERS, (PROXIES,), (CORRECTED,)
+    own, masks, proxies, corrected = (folder_of(root, those) for those in names)
     images = [path for path in [own, *(path.parent for path in beside)] if path.is_dir()]
     kinds = {
         MASKS: [*walk(masks)] if masks.is_dir() else [],
@@ -95,7 +98,7 @@ def find_layout(root: Path, findings: Findings) -> Layout:
         lacking += ["masks/ or annotations: COCO JSON, or of LabelMe, CVAT or Label Studio"]
     if lacking:
         findings.add(f"{root} needs {', and '.join(lacking)}{what_lies_in(root)}")
-    return Layout(root, images, masks, proxies, kinds)
+    return Layout(root, images, masks, proxies, corrected, kinds)
 
 
 def folder_of(root: Path, names: Sequence[str]) -> Path:

@@ -63,7 +63,8 @@ def prepare(folder: Path, data_root: Path, params: Params) -> tuple[list[Row], C
     found = find(folder, data_root, findings)
     known = found.annotations
     seen = look(found, folder, data_root, findings, params.download.folder.longest_side)
-    rows = {row.id: row for row in divide(seen, found.named, choice_of(params), findings)}
+    choice, corrected = choice_of(params), known.corrected
+    rows = {row.id: row for row in divide(seen, found.named, choice, findings, corrected)}
     findings.refuse(data_root)
     refuse_changes(before, files_of(data_root), data_root)
     assert known.classes is not None

@@ -25,15 +25,6 @@ MANY = 5000
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["webdriver.Chrome"]:
-    from tests.pipeline.report.browsing import start_chromium
-
-    started = start_chromium()
-    yield started
-    started.quit()
-
-
-@pytest.fixture(scope="session")
 def inside(params: Params, finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report that holds its pictures."""
     return report_of(params, finished_run, tmp_path_factory.mktemp("inside"))
