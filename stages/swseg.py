@@ -6,14 +6,14 @@ from pathlib import Path
 
 import typer
 
-from stages import check, demo, export, join, new, next, predict, proxies, run, tag  # noqa: A004
+from stages import check, curve, demo, export, join, new, next, predict, proxies, review, run, tag  # noqa: A004
 
 app = typer.Typer(
     help="Semantic segmentation from a few masks and many tags.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for script in (demo, check, tag, new, run, predict, next, proxies, join, export):
+for script in (demo, check, tag, review, new, run, predict, next, proxies, join, curve, export):
     app.command(script.__name__.partition(".")[2])(script.main)
 
 

@@ -92,3 +92,24 @@ def test_marked_photographs_come_first(tmp_path: Path) -> None:
             assert [row["image"] for row in rows[:2]] == marked
             assert rows[0]["reason"].startswith("you marked it")
             assert len({row["image"] for row in rows}) == 3
+
+
+def test_the_curve_is_in_the_report(tmp_path: Path) -> None:
+    make_photographs(tmp_path / "mine", MASKS, TAGGED)
+    with inside(tmp_path, {"variants": ["strong", "dual"], "proxy.generators": ["dsrg"]}):
+        stages(*RUN, "evaluate_dsrg")
+        masks = len(read(tmp_path).of("strong"))
+        command = f"curve --masks {masks} --draws 1"
+        printed = stages(command)[command]
+        assert f"{masks} masks, draw 0: strong " in printed
+        rows = table("results/folder/curve.csv")
+        assert [(row["network"], row["masks"]) for row in rows] == [
+            ("strong", str(masks)), ("dual", str(masks)), ("dual", str(masks)),
+        ]  # fmt: skip
+        own = table("results/folder/seeds/strong.csv")[0]["miou"]
+        assert float(rows[0]["miou"]) == pytest.approx(float(own), abs=1e-3)  # the same training
+        assert "masks, draw" not in stages(command)[command]
+        stages("report")
+        page = Path("report/index.html").read_text("utf-8")
+        assert "What would more masks and tags bring?" in page
+        assert "With one draw of the masks it cannot be told from chance" in page

@@ -1,4 +1,4 @@
-"""The list of photographs to draw next: a table with reasons, a page, annotations to open."""
+"""Lists for people: what to draw next, with reasons; tags to look at again. A table, a page."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,13 +6,15 @@ from pathlib import Path
 from pipeline.base.atomic import whole_file
 from pipeline.choosing.choosing import Listed
 from pipeline.choosing.signals import Signals
+from pipeline.choosing.tag_review import Doubt
 from pipeline.data.manifest import Manifest, Row
 from pipeline.data.tables import write_csv
-from pipeline.report.strips import StripBuilder, legend
+from pipeline.report.strips import Strip, StripBuilder, legend
 from pipeline.report.template import render
 
-NEXT = "next.csv"
+NEXT, REVIEW = "next.csv", "review.csv"
 HEADER = ("image", "reason", "tags", "entropy", "disagreement", "misfit", "corners")
+REVIEW_HEADER = ("image", "tag", "class", "probability")
 DOUBTED = 0.1  # of the pixels: from there on the networks' disagreement is a reason
 
 
@@ -61,3 +63,32 @@ def reason(
     if seen.disagreement >= DOUBTED:
         parts.append(f"the networks disagree on {100 * seen.disagreement:.0f} % of it")
     return "; ".join(parts)
+
+
+def write_review(
+    manifest: Manifest, doubts: Sequence[Doubt], few: Sequence[int], folder: Path
+) -> None:
+    """Write review.csv and index.html: missing and extra tags apart.
+
+    Args:
+        manifest: the data set.
+        doubts: what is listed.
+        few: the classes that were left out, class indices.
+        folder: where both go.
+    """
+    rows = {row.id: row for row in manifest.tagged()}
+    names = manifest.classes.names
+    lists: dict[str, list[tuple[Strip, str]]] = {"Perhaps missing": [], "Perhaps wrong": []}
+    lines = []
+    for doubt in doubts:
+        row = rows[doubt.id]
+        strip, _ = StripBuilder(manifest.classes, row, manifest.path(row.image)).done()
+        kind = "missing" if doubt.missing else "wrong"
+        why = f"{names[doubt.label]} at {100 * doubt.probability:.0f} %"
+        lists[f"Perhaps {kind}"].append((strip, why))
+        lines.append([doubt.id, kind, names[doubt.label], f"{doubt.probability:.4f}"])
+    write_csv(folder / REVIEW, REVIEW_HEADER, lines)
+    values = {"lists": lists, "few": [names[label] for label in few]}
+    here = Path(__file__).parent
+    with whole_file(folder / "index.html") as part:
+        part.write_text(render("review.html.j2", values, {}, folder=here), "utf-8", newline="\n")

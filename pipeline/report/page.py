@@ -33,6 +33,7 @@ from pipeline.report.collect import (
     read_weak_curves,
 )
 from pipeline.report.compare import RunSize
+from pipeline.report.curve import Point, curve_chart, read_points, steps, words
 from pipeline.report.drawing import FAMILIES, family_of, mean_with_sd
 from pipeline.report.exports import Table, write_tables
 from pipeline.report.figures import (
@@ -70,6 +71,8 @@ GENERATOR_TITLES = {
 }
 FILTERS: Filters = {
     "plain": tables.plain,
+    "signed": tables.signed,
+    "between": tables.between,
     "quality": tables.quality_name,
     "tone": lambda name: family_of(name) if family_of(name) in FAMILIES else "",
 }
@@ -202,6 +205,17 @@ def own_values(
         "own_classes": weakest_first(manifest, plan, about),
         "weakest": WEAKEST,
         "few": FEW,
+        **curve_values(read_points(params.dataset, manifest)),
+    }
+
+
+def curve_values(points: Sequence[Point]) -> dict[str, Any]:
+    """The curve of scores over masks, if `swseg curve` was run on this data."""
+    found = steps(points)
+    return {
+        "curve_steps": found,
+        "curve": curve_chart(points) if found else "",
+        "curve_words": words(points),
     }
 
 

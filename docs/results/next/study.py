@@ -2,35 +2,33 @@
 
     python -m docs.results.next.study shapes
 
-Run it in a clone in which `dvc repro` was run: it writes plans into data/split and trains by
-`python -m stages.train`, without DVC. From so many random masks (a starting set) `strong` and
-`dual` are trained; then, by each rule, so many more masks are chosen and `dual` is trained anew,
-all with the same proxies. Rows that are there are not trained again.
+Run it in a clone in which `dvc repro` was run. From so many random masks (a starting set) `strong`
+and `dual` are trained; then, by each rule, so many more masks are chosen and `dual` is trained
+anew, all with the run's proxies. Rows that are there are not trained again.
 """
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
-from pipeline.choosing.choosing import look_at, read_networks
+from pipeline.choosing.choosing import look_at
 from pipeline.choosing.order import Rule, choose
 from pipeline.data.manifest import Manifest, open_manifest
-from pipeline.data.pairs import proxies_hash
-from pipeline.data.plan import write_plans
 from pipeline.data.randomness import rng
+from pipeline.model.package import MODEL
+from pipeline.model.predict import Model, load_model
+from pipeline.project.trial import score
 from pipeline.settings.params import Params
 from pipeline.settings.params_file import load_params
-from pipeline.settings.paths import PARAMS, SPLIT, result_file
-from pipeline.split.split import plan_of, start_digest
+from pipeline.settings.paths import DATA, PACKAGES, PARAMS
+from pipeline.settings.registry import ROOT
 
 SCORES = Path(__file__).with_name("scores.csv")
 COLUMNS = ("data", "masks", "added", "set", "rule", "miou")
@@ -38,7 +36,7 @@ START = "start"  # the row of a starting set, before anything is added
 BUDGETS = (20, 60)
 ADDED = 20
 SPECKS = 0.0005
-BOTH = ("strong", "dual")
+MAIN, OTHER = "dual", "strong"
 
 
 class Start(NamedTuple):
@@ -59,9 +57,10 @@ def main(
     params = load_params(PARAMS)
     manifest = open_manifest(params)
     for start in list(starts(sets))[part::parts]:
-        added = sum(row[:4] == key(data, start) for row in read_rows(scores))
-        if added < 1 + len(Rule):
-            run(params, manifest, data, start, scores)
+        known = {row[4] for row in read_rows(scores) if row[:4] == key(data, start)}
+        if {START, *Rule} - known:
+            for rule, miou in run(params, manifest, start, known):
+                append(scores, [*key(data, start), rule, f"{miou:.4f}"])
 
 
 def starts(sets: int) -> Iterator[Start]:
@@ -71,47 +70,42 @@ def starts(sets: int) -> Iterator[Start]:
             yield Start(masks, number)
 
 
-def run(params: Params, manifest: Manifest, data: str, start: Start, scores: Path) -> None:
-    """Train and score one starting set and what each rule adds to it."""
+def run(
+    params: Params, manifest: Manifest, start: Start, known: set[str]
+) -> Iterator[tuple[str, float]]:
+    """The scores of a starting set and of what each rule adds to it, but for the known ones."""
     rows = {row.id: row for row in manifest.train() if row.mask and row.tags is not None}
-    ids = list(rows)
+    ids, folder = list(rows), DATA / "next"
     drawn = [ids[place] for place in rng(start.number, 11).permutation(len(ids))[: start.masks]]
-    known = {row[4] for row in read_rows(scores) if row[:4] == key(data, start)}
-    score = train(params, manifest, drawn, BOTH)
-    if START not in known:
-        append(scores, [*key(data, start), START, score])
-    for name in BOTH:
-        subprocess.run([sys.executable, "-m", "stages.package", name], check=True)
+
+    def trained(variant: str, strong: Sequence[str]) -> float:
+        chosen = set(strong)
+        every = [row.id for row in manifest.train()]
+        lists = [i for i in every if i in chosen], [i for i in every if i not in chosen]
+        return score(params, folder, variant, lists, params.seeds[0])
+
+    networks = []
+    for variant in (MAIN, OTHER):
+        miou = trained(variant, drawn)
+        networks.append(packaged(folder, variant))
+        if variant == MAIN and START not in known:
+            yield START, miou
     rest = {name: row.known_tags for name, row in rows.items() if name not in drawn}
     counts = Counter(tag for name in drawn for tag in rows[name].known_tags)
-    looked = look_at(manifest, [rows[name] for name in rest], read_networks(params), SPECKS)
+    candidates = [rows[name] for name in rest]
+    looked = look_at(manifest, candidates, (networks[0], networks[1]), SPECKS)
     for rule in Rule:
         if rule not in known:
             more = choose(rule, rest, counts, looked, ADDED, start.number)
-            score = train(params, manifest, [*drawn, *more], BOTH[1:])
-            append(scores, [*key(data, start), rule.value, score])
+            yield rule.value, trained(MAIN, [*drawn, *more])
 
 
-def train(
-    params: Params, manifest: Manifest, strong: Sequence[str], variants: Sequence[str]
-) -> str:
-    """Train on these masks, and on proxies of all other images; the mIoU of `dual`."""
-    weak = [row.id for row in manifest.train() if row.id not in strong]
-    lists = [row.id for row in manifest.train() if row.id in strong], weak
-    plans = [plan_of(name, params, lists) for name in variants]
-    start = start_digest(params)
-    plans = [replace(plan, proxies=proxies_hash(plan), start=start) for plan in plans]
-    shutil.rmtree(SPLIT)
-    SPLIT.mkdir()
-    write_plans(SPLIT, plans)
-    seed = str(params.seeds[0])
-    for name in variants:
-        for stage in (["train", name, seed], ["evaluate", name]):
-            command = [sys.executable, "-m", f"stages.{stage[0]}", *stage[1:]]
-            subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    with result_file(params.dataset, "seeds", "dual").open(encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
-    return row["miou"]
+def packaged(folder: Path, variant: str) -> Model:
+    """The network that was trained last in the folder."""
+    command = [sys.executable, "-m", "stages.package", variant]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, check=True, cwd=folder, env=environment)
+    return load_model(folder / PACKAGES / variant / MODEL)
 
 
 def key(data: str, start: Start) -> list[str]:
