@@ -36,6 +36,13 @@ def make_project(folder: Path, data: Path, recipe: str) -> None:
     for name in OWN:
         add_line(folder / ".git/info/attributes", f"/{name} merge=ours")
     git(folder, "config", "merge.ours.driver", "true")
+    # So that a plain `git pull` asks for nothing: it has a commit of its own to merge with, and
+    # runs leave dvc.lock changed.
+    git(folder, "config", "pull.rebase", "false")
+    git(folder, "config", "merge.autostash", "true")
+    branch = git(folder, "branch", "--show-current")
+    if branch:  # a clone of a commit, as in CI, has none, and pulls nothing
+        git(folder, "config", f"branch.{branch}.mergeOptions", "--no-edit")
     values = [f"data_root={as_override(str(data.resolve()))}"]
     text = with_settings(folder / "recipes" / f"{recipe}.yaml", values)
     (folder / PARAMS).write_text(text, "utf-8", newline="\n")

@@ -79,11 +79,13 @@ def test_a_pull_brings_code_and_leaves_params_and_results(
             (folder / name).write_text(text, "utf-8")
         run("git", "add", "-A", cwd=folder)
         run("git", "commit", "-qm", "changed", cwd=folder)
-    run("git", "pull", "-q", "--no-rebase", "--no-edit", cwd=mine)
+    own["dvc.lock"] += "# of a run that was not committed\n"
+    (mine / "dvc.lock").write_text(own["dvc.lock"], "utf-8")
+    run("git", "pull", "-q", cwd=mine)
     assert {name: (mine / name).read_text("utf-8") for name in own} == own
     assert (mine / "stages/later.py").exists()
     assert not (mine / "results/shapes").exists()
-    assert run("git", "status", "--porcelain", cwd=mine) == ""
+    assert run("git", "status", "--porcelain", cwd=mine).strip() == "M dvc.lock"
 
 
 def test_a_project_runs_its_own_code(project: Path, tmp_path: Path) -> None:
