@@ -69,10 +69,12 @@ class Export:
         self.unknown += outlined.unknown
 
     def finish(self) -> None:
-        """Write what is left, and the note."""
+        """Write what is left, and the note; what it has of other images in the folder stays."""
         found = read_export(self.format.kind, self.writer.finish(), submitted=False)
-        rows = zip(self.names, map(fingerprint, found), strict=True)
-        write_csv(self.folder / WRITTEN, HEADER, rows)
+        marks = dict(zip(self.names, map(fingerprint, found), strict=True))
+        path = self.folder / WRITTEN
+        before = read_written(self.folder) if path.exists() else {}
+        write_csv(path, HEADER, {**before, **marks}.items())
 
 
 def read_export(

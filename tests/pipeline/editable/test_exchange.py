@@ -137,6 +137,16 @@ def test_only_what_was_changed_joins(tool: str, folder: Path, tmp_path: Path) ->
     assert 0 < (found_HW != mask_of(name)).sum() < found_HW.size / 2
 
 
+def test_two_exports_into_one_folder(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in PHOTOGRAPHS:
+        export = Export("labelme", out, CLASSES, specks=0.001)
+        export.add(folder / "images" / name, name, mask_of(name))
+        export.finish()
+    assert set(read_written(out)) == set(PHOTOGRAPHS)
+    assert join(out, folder).changed == []
+
+
 def test_without_the_note_nothing_joins(folder: Path, tmp_path: Path) -> None:
     write("cvat", folder, tmp_path / "out")
     (tmp_path / "out" / WRITTEN).unlink()
