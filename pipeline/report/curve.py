@@ -116,7 +116,7 @@ def where_tags_pay(found: Sequence[Step]) -> str:
     after = [step.masks for step in found if step.masks > pays[-1]]
     if not after:
         return f"The tags help up to all {pays[-1]} masks."
-    return f"The tags help up to {pays[-1]} masks; from {after[0]} on they no longer do."
+    return f"The tags help up to {pays[-1]} masks; from {after[0]} on by no more than chance."
 
 
 def curve_chart(points: Sequence[Point]) -> Markup:

@@ -47,7 +47,7 @@ def test_steps() -> None:
 def test_where_tags_pay() -> None:
     assert where_tags_pay(steps(FEW + SOME)) == "The tags help up to all 20 masks."
     assert where_tags_pay(steps(FEW + SOME + MANY)) == (
-        "The tags help up to 20 masks; from 40 on they no longer do."
+        "The tags help up to 20 masks; from 40 on by no more than chance."
     )
     assert where_tags_pay(steps(MANY)) == (
         "At no number of masks do the tags help by more than chance."

@@ -13,10 +13,13 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from pipeline.data.manifest import open_manifest
+from pipeline.data.tables import write_csv
 from pipeline.project.demo import SCENES, write_demo
+from pipeline.report.curve import HEADER, curve_file, data_of
 from pipeline.report.page import write_report
 from pipeline.settings.params import Params
 from tests.pipeline.report.browsing import Viewer, needs_chromium
+from tests.pipeline.report.test_curve import FEW, MANY, SOME
 
 pytestmark = needs_chromium
 
@@ -38,7 +41,10 @@ def own(params: Params, finished_run: Path, tmp_path_factory: pytest.TempPathFac
     (folder / "results" / "shapes").rename(folder / "results" / "folder")
     values = {"dataset": "folder", "variants": ["strong", "dual"], "ensembles": []}
     with contextlib.chdir(folder):
-        write_report(params.model_copy(update=values), open_manifest(params), Path("report"))
+        manifest = open_manifest(params)
+        rows = [(data_of(manifest), *point) for point in (*FEW, *SOME, *MANY)]
+        write_csv(curve_file("folder"), HEADER, rows)
+        write_report(params.model_copy(update=values), manifest, Path("report"))
     return folder / "report" / "index.html"
 
 
