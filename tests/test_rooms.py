@@ -17,9 +17,10 @@ NAMED = re.compile(
     r"pipeline/(datasets/(?!reading/)\w+/|(backbones|generators)/(?!__init__)\w+[.]py)"
 )
 # The check looks at a folder before stage download does, by that data set's own reader, as does who
-# tags it or corrects its masks; the demo renders scenes.
+# tags it, corrects its masks or chooses among its photographs; the demo renders scenes.
+PEOPLES = ("editable", "choosing", "tagging", "check")
 MAY_NAME = {
-    *((room, "pipeline/datasets/folder/") for room in ("editable", "tagging", "check")),
+    *((room, "pipeline/datasets/folder/") for room in PEOPLES),
     ("project", "pipeline/datasets/shapes/"),
 }
 
