@@ -9,7 +9,8 @@ from pipeline.base.atomic import whole_file
 from pipeline.base.errors import UserError
 from pipeline.data.images import write_mask
 from pipeline.datasets.folder.annotations import CLASSES, paint, read_annotations
-from pipeline.datasets.folder.class_names import Labels
+from pipeline.datasets.folder.class_names import Labels, find_list, read_list
+from pipeline.datasets.folder.colours import find_table
 from pipeline.datasets.folder.find_files import Photographs, find_photographs, walk
 from pipeline.datasets.folder.layout import CORRECTED, LABELME, find_layout, kind_of
 from pipeline.datasets.reading.findings import Findings
@@ -101,18 +102,22 @@ def find_own(data_root: Path) -> Photographs:
         DataError: there are none, or they cannot be told apart.
     """
     findings = Findings()
-    layout = find_layout(data_root, findings)
+    layout = find_layout(data_root, Findings())  # masks may be lacking
     photographs = find_photographs(layout.images, data_root, findings, ".json")
+    if not layout.images:
+        findings.add(f"{data_root} has no photographs; put them into {data_root / 'images'}")
     findings.refuse(data_root)
     return photographs
 
 
 def labels_of(data_root: Path) -> Labels:
-    """The classes of a folder.
+    """The classes of a folder, which may have no mask yet.
 
     Raises:
         DataError: they are not named, or its annotations cannot be used.
     """
+    if find_list(data_root).exists() and find_table(data_root) is None:
+        return read_list(find_list(data_root))
     findings = Findings()
     layout = find_layout(data_root, findings)
     with tempfile.TemporaryDirectory() as name:

@@ -8,10 +8,10 @@ from pipeline.data.manifest import open_manifest
 from pipeline.data.seeds import CLASSIFIER
 from pipeline.datasets.folder.annotations import read_annotations
 from pipeline.datasets.folder.class_names import find_list, read_list
-from pipeline.datasets.folder.find_files import find_photographs
 from pipeline.datasets.folder.layout import find_layout
 from pipeline.datasets.folder.tags_csv import read_tags
 from pipeline.datasets.reading.findings import Findings
+from pipeline.editable.join import find_own
 from pipeline.settings.params_file import load_params
 from pipeline.settings.paths import PARAMS, SEEDS, resolve_user_path
 from pipeline.tagging.guesses import in_order_of_doubt
@@ -28,11 +28,8 @@ def open_folder(root: Path) -> tuple[TagTable, list[Picture]]:
         DataError: its photographs or its tags.csv cannot be used.
         UserError: it has no photographs, or nothing says what the classes are.
     """
-    layout = find_layout(root, Findings())
+    layout, photographs = find_layout(root, Findings()), find_own(root)
     findings = Findings()
-    photographs = find_photographs(layout.images, root, findings, ".json")
-    if not photographs.paths:
-        findings.add(f"{root} has no photographs; put them into {root / 'images'}")
     with tempfile.TemporaryDirectory() as name:
         drawn = read_annotations(layout, photographs, Path(name), Findings())
     labels = read_list(find_list(root)) if find_list(root).exists() else drawn.labels

@@ -179,7 +179,8 @@ def _read_annotations(
 
 def _read_masks(layout: Layout, photographs: Photographs, findings: Findings) -> Annotations:
     """Masks of class indices, or of colours if there is a table of them."""
-    masks = find_masks(layout.masks, photographs, findings)
+    there = layout.masks.is_dir()
+    masks = find_masks(layout.masks, photographs, findings) if there else {}
     table = find_table(layout.root)
     with findings.gathered():
         if table is None:

@@ -60,7 +60,8 @@ def divide(
         named: what says which images validate; empty: nothing does.
         choice: what params.yaml says.
         findings: gets what is found; with problems in it nothing is drawn.
-        corrected: ids that are not drawn but train: so scores before and after are of one list.
+        corrected: ids that are not drawn but train, where there are others: so scores before and
+            after a correction are of one list.
 
     Problems: folds although something says which images validate; fewer masks than folds; no
     image of a split that training needs; no object in any mask to train on. Some tools write
@@ -71,7 +72,7 @@ def divide(
         rows.append(row)
         if counts_256 is not None and row.split == "strong":
             objects[row.id] = tuple(map(int, np.flatnonzero(counts_256[1:IGNORE]) + 1))
-    drawn_from = {key: found for key, found in objects.items() if key not in corrected}
+    drawn_from = {key: found for key, found in objects.items() if key not in corrected} or objects
     if choice.folds is not None:
         _check_folds(len(drawn_from), named, choice.folds, findings)
     if not findings and choice.folds is not None:

@@ -92,7 +92,7 @@ def find_layout(root: Path, findings: Findings) -> Layout:
                 unclear.setdefault(_kind_to_expect(path), []).append(path)
     kinds = {kind: paths for kind, paths in kinds.items() if paths}
     if not kinds:  # their reader says what is wrong with files where annotations should be
-        kinds = unclear or ({MASKS: []} if masks.is_dir() else {})
+        kinds = unclear or ({MASKS: []} if masks.is_dir() or corrected.is_dir() else {})
     lacking = [] if images else [f"a folder {IMAGE_FOLDERS[0]}/"]
     if not kinds:
         lacking += ["masks/ or annotations: COCO JSON, or of LabelMe, CVAT or Label Studio"]

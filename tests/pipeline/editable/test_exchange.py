@@ -1,6 +1,7 @@
 """What is written for each tool is read back by our own reader, and only changes count."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,14 +12,16 @@ from PIL import Image
 
 from pipeline.base.errors import UserError
 from pipeline.data.images import Bytes, read_mask
-from pipeline.data.manifest import make_classes
+from pipeline.data.manifest import make_classes, read_manifest
 from pipeline.datasets.folder.annotations import paint
 from pipeline.datasets.folder.class_names import make_labels
+from pipeline.datasets.reading.download import download
 from pipeline.editable.exchange import FORMATS, WRITTEN, Export, read_export, read_written
 from pipeline.editable.join import join
 from pipeline.editable.outlines import LEAST_IOU, outline
 from stages.annotations import Tool
 from tests.pipeline.editable.test_outlines import blobs
+from tests.settings import small_params
 
 NAMES = ("background", "cat", 'a & "b"', "köter")
 CLASSES = make_classes(NAMES)
@@ -135,6 +138,19 @@ def test_only_what_was_changed_joins(tool: str, folder: Path, tmp_path: Path) ->
     (name,) = [n for n in PHOTOGRAPHS if Path(n).stem == changed]
     found_HW = np.asarray(read_mask(folder / "corrected" / f"{changed}.png"))
     assert 0 < (found_HW != mask_of(name)).sum() < found_HW.size / 2
+
+
+def test_the_first_masks_of_a_folder(folder: Path, tmp_path: Path) -> None:
+    """Tags, classes and what was corrected: a folder can be run on that."""
+    shutil.rmtree(folder / "masks")
+    write("labelme", folder, tmp_path / "out")
+    for path in files("labelme", tmp_path / "out"):
+        change_labelme(path)
+    assert len(join(tmp_path / "out", folder).changed) == len(PHOTOGRAPHS)
+    (folder / "tags.csv").write_text("image,tags\ndrawn.png,cat\n")
+    download(small_params(dataset="folder", data_root=str(folder)), tmp_path / "data")
+    manifest = read_manifest(tmp_path / "data", folder)
+    assert sorted(row.split for row in manifest.rows) == ["strong", "strong", "val", "weak"]
 
 
 def test_two_exports_into_one_folder(folder: Path, tmp_path: Path) -> None:
