@@ -39,7 +39,7 @@ def main(
             f"{point.masks} masks, draw {point.draw}: {point.network} {point.miou:.2f} % mIoU "
             f"({point.tagged} others)"
         )
-    for sentence in words(read_points(params.dataset, manifest)):
+    for sentence in words(read_points(params, manifest)):
         typer.echo(sentence)
     typer.echo(f"in {curve_file(params.dataset)}; `swseg run` puts it into the report")
 

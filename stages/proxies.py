@@ -45,7 +45,7 @@ def main(
     manifest = open_manifest(params)
     photographs = find_own(resolve_user_path(params.data_root))
     chosen = generator or params.proxy.generators[0]
-    keys = without_mask(manifest, names or [], photographs)
+    keys = without_mask(manifest, names or [], photographs, chosen)
     export = Export(tool, out / tool, manifest.classes, specks)
     export_masks(((key, read_proxy(key, chosen)) for key in keys), photographs, export)
     export.finish()

@@ -35,13 +35,13 @@ def truth(key: str) -> Bytes:
 
 def annotator(folder: Path, mask_of: Callable[[str], Bytes], keys: list[str]) -> None:
     """Draw true masks over some of the annotations that were written, as LabelMe saves them."""
-    classes = make_classes(CLASS_NAMES)
+    writer = LabelmeWriter(folder, make_classes(CLASS_NAMES))
     for key in keys:
         path = folder / f"{key}.json"
         photograph = folder / json.loads(path.read_text("utf-8"))["imagePath"]
         assert photograph.resolve().stem == key
-        drawn = Drawn(photograph, f"{key}.jpg", outline(mask_of(key), 0.0))
-        LabelmeWriter(folder, classes).add(drawn)
+        writer.add(Drawn(photograph, f"{key}.jpg", outline(mask_of(key), 0.0)))
+    writer.finish()
 
 
 def read(folder: Path) -> Manifest:

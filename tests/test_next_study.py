@@ -22,7 +22,7 @@ def trained(
     """What would be trained: variant and both lists."""
     asked: list[tuple[str, Sequence[str], Sequence[str]]] = []
 
-    def score(_params: object, _folder: object, variant: str, lists: tuple, _seed: int) -> float:
+    def score(_params: object, _folder: object, variant: str, lists: tuple, *_: int) -> float:
         asked.append((variant, *lists))
         return float(len(asked))
 

@@ -1,6 +1,6 @@
 """The order in which photographs are to be drawn: several rules, of which one is the default.
 
-docs/results/next.md compares them.
+docs/results/next/study.py compares them.
 """
 
 from collections import Counter
@@ -53,6 +53,8 @@ def choose(
         count: how many, if there are as many.
         seed: of what is drawn.
     """
+    if not tags or count < 1:
+        return []
     keys = sorted(tags)
     order = [keys[place] for place in rng(seed, 7).permutation(len(keys))]
     if rule is Rule.RANDOM:

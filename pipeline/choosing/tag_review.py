@@ -7,6 +7,7 @@ Shape legend: N images, K object classes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,7 @@ def review(params: Params, manifest: Manifest, folds: int) -> tuple[list[Doubt],
     Raises:
         UserError: too few images have tags.
     """
+    need_cleanlab()
     rows = manifest.tagged()
     if len(rows) < folds:
         raise UserError(f"--folds: {folds} folds need as many images with tags; {len(rows)} have")
@@ -119,20 +121,23 @@ def probabilities(
     return found_nK
 
 
-def worth_a_look(ids: Sequence[str], tagged_NK: NDArray[np.bool_], likely_NK: Table) -> list[Doubt]:
-    """The tags of which the contrary is likelier, each class by itself, the least fitting first.
-
-    How well a tag fits is cleanlab's label quality.
+def need_cleanlab() -> None:
+    """Refuse before hours of work.
 
     Raises:
         UserError: cleanlab is not installed.
     """
-    try:
-        from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
-    except ImportError:
-        raise UserError(
-            "this needs the package cleanlab: pip install --editable '.[review]'"
-        ) from None
+    if find_spec("cleanlab") is None:
+        raise UserError("this needs the package cleanlab: pip install --editable '.[review]'")
+
+
+def worth_a_look(ids: Sequence[str], tagged_NK: NDArray[np.bool_], likely_NK: Table) -> list[Doubt]:
+    """The tags of which the contrary is likelier, each class by itself, the least fitting first.
+
+    How well a tag fits is cleanlab's label quality.
+    """
+    from cleanlab.multilabel_classification.rank import get_label_quality_scores_per_class
+
     labels = [list(map(int, np.flatnonzero(tagged_K))) for tagged_K in tagged_NK]
     quality_NK = get_label_quality_scores_per_class(labels, likely_NK)
     found = [

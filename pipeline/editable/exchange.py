@@ -28,17 +28,18 @@ HEADER = ("image", "sha256")
 
 
 class Format(NamedTuple):
-    """How a tool's annotations are written, and as which kind they are read."""
+    """How a tool's annotations are written, as which kind they are read, and their files' names."""
 
     writer: Callable[[Path, ClassList], Writer]
     kind: str
+    files: str
 
 
 FORMATS = {
-    "labelme": Format(LabelmeWriter, LABELME),
-    "cvat": Format(CvatWriter, CVAT),
-    "coco": Format(CocoWriter, COCO),
-    "labelstudio": Format(LabelStudioWriter, LABEL_STUDIO),
+    "labelme": Format(LabelmeWriter, LABELME, "**/*.json"),
+    "cvat": Format(CvatWriter, CVAT, "annotations.xml"),
+    "coco": Format(CocoWriter, COCO, "annotations.json"),
+    "labelstudio": Format(LabelStudioWriter, LABEL_STUDIO, "tasks.json"),
 }
 
 
@@ -52,8 +53,13 @@ class Export:
     """
 
     def __init__(self, name: str, folder: Path, classes: ClassList, specks: float) -> None:
-        """Begin: `name` is one of FORMATS, `specks` as for `outline`."""
+        """Begin: `name` is one of FORMATS, `specks` as for `outline`.
+
+        Raises:
+            UserError: the folder has corrections that `join` has not taken yet.
+        """
         self.format, self.folder, self.least = FORMATS[name], folder, specks
+        refuse_corrected(self.format, folder)
         self.writer = self.format.writer(folder, classes)
         self.names: list[str] = []
         self.images = self.pixels = self.specks = self.unknown = 0
@@ -75,6 +81,25 @@ class Export:
         path = self.folder / WRITTEN
         before = read_written(self.folder) if path.exists() else {}
         write_csv(path, HEADER, {**before, **marks}.items())
+
+
+def refuse_corrected(form: Format, folder: Path) -> None:
+    """Refuse to write over what a person has corrected.
+
+    Raises:
+        UserError: with the ways out.
+    """
+    paths = sorted(folder.glob(form.files))
+    if not paths or not (folder / WRITTEN).exists():
+        return
+    known = set(read_written(folder).values())
+    if any(
+        fingerprint(image) not in known for image in read_export(form.kind, paths, submitted=False)
+    ):
+        raise UserError(
+            f"{folder} holds corrections that were not joined yet: `swseg join` them first, or "
+            "give another --out"
+        )
 
 
 def read_export(

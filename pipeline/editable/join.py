@@ -7,14 +7,20 @@ from pathlib import Path
 
 from pipeline.base.atomic import whole_file
 from pipeline.base.errors import UserError
-from pipeline.data.images import write_mask
-from pipeline.datasets.folder.annotations import CLASSES, paint, read_annotations
+from pipeline.data.images import Bytes, read_image, write_mask
+from pipeline.data.tables import write_csv
+from pipeline.datasets.folder.annotations import (
+    CLASSES,
+    paint,
+    read_annotations,
+    refuse_other_classes,
+)
 from pipeline.datasets.folder.class_names import Labels, find_list, read_list
 from pipeline.datasets.folder.colours import find_table
 from pipeline.datasets.folder.find_files import Photographs, find_photographs, walk
 from pipeline.datasets.folder.layout import CORRECTED, LABELME, find_layout, kind_of
 from pipeline.datasets.reading.findings import Findings
-from pipeline.editable.exchange import fingerprint, read_export, read_written
+from pipeline.editable.exchange import HEADER, WRITTEN, fingerprint, read_export, read_written
 
 
 @dataclass
@@ -34,7 +40,8 @@ def join(corrected: Path, data_root: Path) -> Joined:
         data_root: the folder of photographs.
 
     Raises:
-        UserError: there are no annotations, or it is not known what was written.
+        UserError: there are no annotations, it is not known what was written, or the classes have
+            changed since other masks were corrected.
         DataError: they cannot be read, or an image or a class is not in `data_root`.
     """
     paths, kind = files_to_read(corrected)
@@ -42,28 +49,36 @@ def join(corrected: Path, data_root: Path) -> Joined:
     written = read_written(folder)
     images = read_export(kind, paths)
     labels, photographs = labels_of(data_root), find_own(data_root)
+    refuse_other_classes(data_root / CORRECTED, labels.classes.names)
     findings = Findings()
-    before = {photographs.find(name): mark for name, mark in written.items()}
-    joined = Joined()
+    names = {photographs.find(name): name for name in written}
+    joined, masks = Joined(), dict[str, Bytes]()
     for image in images:
         key = photographs.find(image.file_name)
         unknown = sorted(name for name in image.tags if labels.find(name) is None)
+        if key not in names and not image.objects:
+            continue  # tools list all photographs of a task, also those that nobody has opened
         if key is None:
             findings.add(f"{data_root} lacks the images of annotations", [image.file_name])
         elif unknown:
             findings.add(f"{image.source}: labels that are no classes of {data_root}", unknown)
-        elif fingerprint(image) == before.get(key):
+        elif key in names and fingerprint(image) == written[names[key]]:
             joined.unchanged.append(key)
         else:
             joined.changed.append(key)
-            path = data_root / CORRECTED / f"{key}.png"
-            with whole_file(path) as part:
-                write_mask(part, paint(image, labels), labels.classes)
-    if joined.changed:
+            written[names.get(key, image.file_name)] = fingerprint(image)
+            if not image.width:  # Label Studio has no size where nothing is drawn
+                image.width, image.height = read_image(photographs.paths[key]).size
+            masks[key] = paint(image, labels)
+    findings.refuse(data_root)
+    for key, mask_HW in masks.items():
+        with whole_file(data_root / CORRECTED / f"{key}.png") as part:
+            write_mask(part, mask_HW, labels.classes)
+    if masks:
         listing = "".join(f"{name}\n" for name in labels.classes.names)
         with whole_file(data_root / CORRECTED / CLASSES) as part:
             part.write_text(listing, "utf-8")
-    findings.refuse(data_root)
+        write_csv(folder / WRITTEN, HEADER, written.items())  # now these are taken
     return joined
 
 

@@ -17,10 +17,10 @@ class LabelmeWriter:
     def __init__(self, folder: Path, classes: ClassList) -> None:
         """Write into a folder."""
         self.folder, self.classes = folder, classes
-        self.written: list[Path] = []
+        self.files: dict[Path, str] = {}
 
     def add(self, drawn: Drawn) -> None:
-        """Write one photograph's file."""
+        """Take one photograph."""
         path = (self.folder / drawn.name).with_suffix(".json")
         width, height = drawn.size
         values: dict[str, Any] = {
@@ -42,10 +42,11 @@ class LabelmeWriter:
             "imageHeight": height,
             "imageWidth": width,
         }
-        with whole_file(path) as part:
-            part.write_text(json.dumps(values, ensure_ascii=False, indent=2), "utf-8")
-        self.written.append(path)
+        self.files[path] = json.dumps(values, ensure_ascii=False, indent=2)
 
     def finish(self) -> list[Path]:
-        """All files."""
-        return self.written
+        """Write all files, which are few bytes each: a run that breaks off leaves none."""
+        for path, text in self.files.items():
+            with whole_file(path) as part:
+                part.write_text(text, "utf-8")
+        return list(self.files)

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.base.errors import UserError, need
 from pipeline.data.images import Bytes, read_image, read_mask, resize_mask
 from pipeline.data.manifest import Manifest
-from pipeline.data.pairs import proxy_path
+from pipeline.data.pairs import made_by, proxy_path
 from pipeline.datasets.folder.class_names import near
 from pipeline.datasets.folder.find_files import Photographs
 from pipeline.editable.exchange import Export
@@ -34,16 +34,19 @@ def read_proxy(key: str, generator: str) -> Bytes:
 
 
 def without_mask(
-    manifest: Manifest, names: Sequence[str], photographs: Photographs
+    manifest: Manifest, names: Sequence[str], photographs: Photographs, generator: str
 ) -> tuple[str, ...]:
-    """The ids of images with tags and no mask, or of those that `names` names.
+    """The ids of images without a mask that a generator has made a proxy of, or of those named.
 
     Raises:
-        UserError: a name is none of them.
+        UserError: there are none, or a name is none of them.
     """
-    weak = tuple(row.id for row in manifest.of("weak") if row.tags is not None)
+    made = set(made_by(generator))
+    weak = tuple(row.id for row in manifest.of("weak") if row.id in made)
+    if not weak:
+        raise UserError(f"generator {generator} has made no proxy of an image without a mask")
     keys = tuple(photographs.find(name) or name for name in names)
     for name, key in zip(names, keys, strict=True):
         if key not in weak:
-            raise UserError(f"{name} is no image with tags and without a mask{near(name, weak)}")
+            raise UserError(f"{name} is no image without a mask that has a proxy{near(name, weak)}")
     return keys or weak

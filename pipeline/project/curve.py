@@ -6,27 +6,31 @@ from typing import NamedTuple
 
 from pipeline.base.errors import UserError
 from pipeline.data.manifest import Manifest
+from pipeline.data.pairs import made_by
 from pipeline.data.randomness import rng
 from pipeline.data.tables import write_csv
 from pipeline.project.trial import score
-from pipeline.report.curve import HEADER, Point, curve_file, data_of, read_points
+from pipeline.report.curve import HEADER, Point, curve_file, data_of, read_rows
 from pipeline.report.differences import BASE
 from pipeline.report.scored_networks import subject
 from pipeline.settings.params import Params
 from pipeline.settings.paths import DATA
+from pipeline.settings.variants import find_variant
+from pipeline.train.train import total_steps
 
 FOLDER = DATA / "curve"
 BUDGETS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 class Training(NamedTuple):
-    """One training of the curve: its point but for the score, and its lists."""
+    """One training of the curve: its point but for the score, its lists and its length."""
 
     masks: int
     draw: int
     network: str
     strong: list[str]
     weak: list[str]
+    steps: int
 
 
 def run_curve(
@@ -44,16 +48,17 @@ def run_curve(
     Raises:
         UserError: a training failed; or the proxies are made by networks that saw all masks.
     """
-    refuse_taught(params)
-    made = read_points(params.dataset, manifest)
+    refuse_taught(params, manifest)
+    data = data_of(params, manifest)
+    others, made = read_rows(params.dataset, data)
     known = {point[:4] for point in made}
     for training in trainings(params, manifest, budgets, draws):
-        masks, draw, network, strong, weak = training
+        masks, draw, network, strong, weak, steps = training
         if (masks, len(weak), draw, network) in known:
             continue
-        miou = score(params, folder, network, (strong, weak), draw)
+        miou = score(params, folder, network, (strong, weak), draw, steps)
         made.append(Point(masks, len(weak), draw, network, round(miou, 4)))
-        rows = [(data_of(manifest), *point) for point in made]
+        rows = [*others, *((data, *map(str, point)) for point in made)]
         write_csv(curve_file(params.dataset), HEADER, rows)
         yield made[-1]
 
@@ -64,30 +69,43 @@ def trainings(
     """All of them, draw by draw; at the most masks also one with half of the tagged images."""
     rows = manifest.train()
     ids = [row.id for row in rows if row.split == "strong"]
-    wanted = sorted(set(budgets)) or [*(n for n in BUDGETS if n < len(ids)), len(ids)]
-    if wanted[-1] > len(ids) or wanted[0] < 1:
-        raise UserError(f"--masks: give numbers from 1 to {len(ids)}, the masks to train on")
+    most = min(params.split.strong or len(ids), len(ids))
+    wanted = sorted(set(budgets)) or [*(n for n in BUDGETS if n < most), most]
+    if wanted[-1] > most or wanted[0] < 1:
+        raise UserError(f"--masks: give numbers from 1 to {most}, the masks to train on")
     about = subject(params.variants)
+    made = set(made_by(generator_of(params)))
+    steps, _ = total_steps(params, len(rows) - most)
     for draw in range(draws):
         order = [ids[place] for place in rng(params.seed, 5, draw).permutation(len(ids))]
         for masks in wanted:
             strong = sorted(order[:masks])
-            weak = [row.id for row in rows if row.id not in strong]
-            yield Training(masks, draw, BASE, strong, weak)
-            yield Training(masks, draw, about, strong, weak)
+            weak = [row.id for row in rows if row.id in made and row.id not in strong]
+            yield Training(masks, draw, BASE, strong, weak, steps)
+            yield Training(masks, draw, about, strong, weak, steps)
         places = rng(params.seed, 13, draw).permutation(len(weak))[: len(weak) // 2]
-        yield Training(masks, draw, about, strong, [weak[place] for place in sorted(places)])
+        half = [weak[place] for place in sorted(places)]
+        yield Training(masks, draw, about, strong, half, steps)
 
 
-def refuse_taught(params: Params) -> None:
-    """Refuse proxies of a network that was trained on all masks: few masks would profit from many.
+def generator_of(params: Params) -> str:
+    """Who makes the proxies of the network that learns from tags."""
+    found = find_variant(subject(params.variants))
+    assert found is not None
+    return found.generator or params.proxy.generators[0]
+
+
+def refuse_taught(params: Params, manifest: Manifest) -> None:
+    """Refuse what makes few masks profit from many, and folds, in which draws score other images.
 
     Raises:
-        UserError: naming the generator.
+        UserError: naming what to change.
     """
-    generator = params.proxy.generators[0]
-    if generator == "self" or subject(params.variants) == BASE:
+    if manifest.fold_sizes:
+        raise UserError("the curve scores the same photographs each time; leave folds out for it")
+    if generator_of(params) == "self" or subject(params.variants) == BASE:
         raise UserError(
             "the curve compares strong with a network that learns from tags: it needs variants "
-            "such as [strong, dual], and the generator dsrg or files first in proxy.generators"
+            "such as [strong, dual], with proxies of the generator dsrg or files: those of self "
+            "come from all masks"
         )

@@ -37,6 +37,7 @@ def score(
     variant: str,
     lists: tuple[Sequence[str], Sequence[str]],
     seed: int,
+    steps: int,
 ) -> float:
     """Train and score one network; the same call resumes a training that was stopped.
 
@@ -46,6 +47,7 @@ def score(
         variant: a name of the run's kind.
         lists: ids with masks to train on, and ids whose proxies stand in for masks.
         seed: of the training.
+        steps: of the training, whatever the lists are.
 
     Returns:
         mIoU on val in percent.
@@ -55,9 +57,10 @@ def score(
     """
     (folder / DATASET.parent).mkdir(parents=True, exist_ok=True)
     for path in SHARED:
-        if path.exists() and not (folder / path).exists():
+        if path.exists() and (folder / path).resolve() != path.resolve():
+            (folder / path).unlink(missing_ok=True)  # the project was moved or copied
             (folder / path).symlink_to(path.resolve())
-    write_params(params, folder, variant, seed)
+    write_params(params, folder, variant, seed, steps)
     strong, weak = map(list, lists)
     plan = plan_of(variant, params, (strong, weak))
     plan = replace(plan, proxies=proxies_hash(plan), start=start_digest(params))
@@ -78,10 +81,11 @@ def score(
     return float(row["miou"])
 
 
-def write_params(params: Params, folder: Path, variant: str, seed: int) -> None:
+def write_params(params: Params, folder: Path, variant: str, seed: int, steps: int) -> None:
     """The run's params for this training alone; relative paths would lead elsewhere."""
     values = params.model_dump()
     values |= {"variants": [variant], "seeds": [seed], "ensembles": []}
+    values["train"]["iterations"] = steps
     values["data_root"] = str(resolve_user_path(params.data_root))
     weights = resolve_user_path(params.backbone_weights)
     if weights.is_file():

@@ -1,6 +1,8 @@
 """How mIoU grows with the masks: the scores of `swseg curve`, and what they say."""
 
 import csv
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +13,15 @@ from pipeline.base.digests import digest
 from pipeline.data.manifest import Manifest
 from pipeline.report.differences import BASE, Difference, difference
 from pipeline.report.drawing import dashes, drawing, tone_of
+from pipeline.report.scored_networks import subject
 from pipeline.scoring.metrics import mean_and_sd
+from pipeline.settings.params import Params
 from pipeline.settings.paths import RESULTS
 
+KEYS = {  # of params.yaml: what a point depends on
+    *("backbone", "timm", "backbone_weights", "neck_n", "cam", "dsrg", "proxy", "train"),
+    *("engine", "extras", "evaluate", "seed"),
+}
 HEADER = ("data", "masks", "tagged", "draw", "network", "miou")
 
 
@@ -41,19 +49,22 @@ def curve_file(dataset: str) -> Path:
     return RESULTS / dataset / "curve.csv"
 
 
-def data_of(manifest: Manifest) -> str:
-    """What tells points of these photographs, masks and tags from older ones."""
-    return digest(manifest.folder / "manifest.csv")[:12]
+def data_of(params: Params, manifest: Manifest) -> str:
+    """What tells points of this data set and these params from others: the start of a SHA-256."""
+    values = params.model_dump(mode="json", include=KEYS)
+    parts = [digest(manifest.folder / "manifest.csv"), subject(params.variants), values]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def read_points(dataset: str, manifest: Manifest) -> list[Point]:
-    """The points that belong to the data set as it is now."""
+def read_rows(dataset: str, data: str) -> tuple[list[tuple[str, ...]], list[Point]]:
+    """The rows of other data or params as they stand, and the points of these."""
     path = curve_file(dataset)
     if not path.exists():
-        return []
+        return [], []
     with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["data"] == data_of(manifest)]
-    return [
+        rows = list(csv.DictReader(file))
+    others = [tuple(row[key] for key in HEADER) for row in rows if row["data"] != data]
+    own = [
         Point(
             int(row["masks"]),
             int(row["tagged"]),
@@ -62,7 +73,14 @@ def read_points(dataset: str, manifest: Manifest) -> list[Point]:
             float(row["miou"]),
         )
         for row in rows
+        if row["data"] == data
     ]
+    return others, own
+
+
+def read_points(params: Params, manifest: Manifest) -> list[Point]:
+    """The points that belong to the run as it is now."""
+    return read_rows(params.dataset, data_of(params, manifest))[1]
 
 
 def steps(points: Sequence[Point]) -> list[Step]:
@@ -100,7 +118,7 @@ def words(points: Sequence[Point]) -> list[str]:
     if least < max(p.tagged for p in fewer):
         mean = mean_and_sd([p.miou for p in fewer if p.tagged == least])[0]
         said.append(
-            f"With {least} of the tagged photographs it is {mean:.1f} % instead of "
+            f"With {least} of the photographs that have tags alone it is {mean:.1f} % instead of "
             f"{last.other:.1f} %: that is what more tags are worth here."
         )
     return [*said, where_tags_pay(found)]

@@ -205,7 +205,7 @@ def own_values(
         "own_classes": weakest_first(manifest, plan, about),
         "weakest": WEAKEST,
         "few": FEW,
-        **curve_values(read_points(params.dataset, manifest)),
+        **curve_values(read_points(params, manifest)),
     }
 
 

@@ -7,7 +7,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.manifest import open_manifest
 from pipeline.data.seeds import CLASSIFIER
 from pipeline.datasets.folder.annotations import read_annotations
-from pipeline.datasets.folder.class_names import find_list, read_list
+from pipeline.datasets.folder.class_names import Labels, find_list, read_list
 from pipeline.datasets.folder.layout import find_layout
 from pipeline.datasets.folder.tags_csv import read_tags
 from pipeline.datasets.reading.findings import Findings
@@ -40,17 +40,24 @@ def open_folder(root: Path) -> tuple[TagTable, list[Picture]]:
     path = root / "tags.csv"
     read_tags(path, photographs, labels, findings)
     findings.refuse(root)
-    guessed = guesses(root)
+    guessed = [
+        picture
+        for picture in guesses(root, labels)
+        if picture.id in photographs.paths and picture.id not in drawn.masks
+    ]
     known = {picture.id for picture in guessed}
     others = [key for key in photographs.paths if key not in drawn.masks and key not in known]
     return TagTable(path, photographs, labels), [*guessed, *map(Picture, others)]
 
 
-def guesses(root: Path) -> list[Picture]:
-    """What the classifier of the project in this folder guesses, if it was run on the folder."""
+def guesses(root: Path, labels: Labels) -> list[Picture]:
+    """What the classifier of the project here guesses, if it was run on the folder as it is."""
     if not (PARAMS.exists() and (SEEDS / CLASSIFIER).exists()):
         return []
     params = load_params(PARAMS)
     if params.dataset != "folder" or resolve_user_path(params.data_root).resolve() != root:
         return []
-    return in_order_of_doubt(params, open_manifest(params))
+    manifest = open_manifest(params)
+    if manifest.classes.names != labels.classes.names:
+        return []
+    return in_order_of_doubt(params, manifest)

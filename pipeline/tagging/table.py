@@ -42,7 +42,8 @@ class TagTable:
                 row[1] = cell
                 break
         else:
-            rows.append([self.photographs.paths[key].name, cell])
+            name = self.photographs.paths[key].name
+            rows.append([name if self.find(name) == key else key, cell])
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
         with whole_file(self.path) as part:

@@ -67,6 +67,7 @@ function give(tags) {
 function toggle(name) {
   const chosen = chosenFor(pictures[at]) ?? [];
   const left = classes.filter((other) => chosen.includes(other) !== (other === name));
+  if (!left.length) pictures[at].guess = null; // else it would be proposed again
   give(left.length ? left : null); // that nothing is there is said by 0
 }
 

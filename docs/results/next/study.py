@@ -29,6 +29,7 @@ from pipeline.settings.params import Params
 from pipeline.settings.params_file import load_params
 from pipeline.settings.paths import DATA, PACKAGES, PARAMS
 from pipeline.settings.registry import ROOT
+from pipeline.train.train import total_steps
 
 SCORES = Path(__file__).with_name("scores.csv")
 COLUMNS = ("data", "masks", "added", "set", "rule", "miou")
@@ -76,13 +77,14 @@ def run(
     """The scores of a starting set and of what each rule adds to it, but for the known ones."""
     rows = {row.id: row for row in manifest.train() if row.mask and row.tags is not None}
     ids, folder = list(rows), DATA / "next"
+    steps, _ = total_steps(params, len(manifest.train()) - start.masks)
     drawn = [ids[place] for place in rng(start.number, 11).permutation(len(ids))[: start.masks]]
 
     def trained(variant: str, strong: Sequence[str]) -> float:
         chosen = set(strong)
         every = [row.id for row in manifest.train()]
         lists = [i for i in every if i in chosen], [i for i in every if i not in chosen]
-        return score(params, folder, variant, lists, params.seeds[0])
+        return score(params, folder, variant, lists, params.seeds[0], steps)
 
     networks = []
     for variant in (MAIN, OTHER):

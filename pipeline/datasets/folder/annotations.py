@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.base.progress import track
 from pipeline.data.images import Bytes, write_mask
 from pipeline.data.manifest import IGNORE, ClassList
@@ -55,7 +56,7 @@ class Annotations:
         sizes: height and width, as annotations say them.
         parts: of the split, where files or folders say that: train, val or test.
         sources: names for messages, of what masks were painted from.
-        corrected: ids whose masks were corrected; they train, and never validate.
+        corrected: ids whose only masks were corrected; they are not drawn to validate.
     """
 
     kind: str
@@ -129,21 +130,31 @@ def _with_corrected(
     Problem: the classes are no longer those with which they were written.
     """
     assert known.classes is not None
-    now, then = known.classes.names, tuple[str, ...]()
     with findings.gathered():
-        then = read_list(folder / CLASSES).classes.names
-    if then != now[: len(then)]:
-        findings.add(
-            f"{folder / CLASSES} has {', '.join(then)}, but the classes are {', '.join(now)}: then "
-            "the masks there mean others; add new classes at the end only"
-        )
+        refuse_other_classes(folder, known.classes.names)
     found = find_masks(folder, photographs, findings, beside=CLASSES)
     return replace(
         known,
         masks={**known.masks, **found},
-        corrected=frozenset(found),
+        corrected=frozenset(found.keys() - known.masks.keys()),
         reader=CorrectedMasks(folder, known.classes, known.reader),
     )
+
+
+def refuse_other_classes(folder: Path, now: Sequence[str]) -> None:
+    """Refuse masks in corrected/ that were written with other classes than there are now.
+
+    Raises:
+        UserError: classes.txt there is missing, or does not begin the classes.
+    """
+    if not folder.is_dir():
+        return
+    then = read_list(folder / CLASSES).classes.names
+    if then != tuple(now[: len(then)]):
+        raise UserError(
+            f"{folder / CLASSES} has {', '.join(then)}, but the classes are {', '.join(now)}: then "
+            "the masks there mean others; add new classes at the end only"
+        )
 
 
 def _read_annotations(

@@ -163,6 +163,58 @@ def test_two_exports_into_one_folder(folder: Path, tmp_path: Path) -> None:
     assert join(out, folder).changed == []
 
 
+def test_photographs_that_nobody_touched_get_no_mask(folder: Path, tmp_path: Path) -> None:
+    """CVAT lists all photographs of a task, with masks or without."""
+    out = tmp_path / "out"
+    write("cvat", folder, out)
+    tree = ElementTree.parse(out / "annotations.xml")
+    attributes = {"id": "7", "name": "drawn.png", "width": "90", "height": "60"}
+    ElementTree.SubElement(tree.getroot(), "image", attributes)
+    tree.write(out / "annotations.xml")
+    change_cvat(out / "annotations.xml")
+    assert len(join(out, folder).changed) == 1
+    assert not (folder / "corrected" / "drawn.png").exists()
+    assert join(out, folder).changed == []  # it is taken
+
+
+@pytest.mark.parametrize("tool", ["labelme", "cvat", "coco"])
+def test_corrections_are_not_written_over(tool: str, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(tool, folder, out)
+    write(tool, folder, out)
+    CHANGES[tool](files(tool, out)[0])
+    with pytest.raises(UserError, match="holds corrections that were not joined yet"):
+        write(tool, folder, out)
+    join(out, folder)
+    write(tool, folder, out)
+
+
+def test_an_export_that_breaks_off_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    export = Export("labelme", tmp_path / "out", CLASSES, specks=0.001)
+    export.add(folder / "images" / PHOTOGRAPHS[0], PHOTOGRAPHS[0], mask_of(PHOTOGRAPHS[0]))
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_there_can_be_submitted(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write("labelstudio", folder, out)
+    tasks = json.loads((out / "tasks.json").read_text("utf-8"))[:1]
+    tasks[0]["annotations"] = [{"result": []}]
+    (out / "project-1.json").write_text(json.dumps(tasks), "utf-8")
+    (key,) = join(out / "project-1.json", folder).changed
+    assert not np.asarray(read_mask(folder / "corrected" / f"{key}.png")).any()
+
+
+def test_corrected_masks_keep_their_classes(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write("cvat", folder, out)
+    change_cvat(out / "annotations.xml")
+    join(out, folder)
+    (folder / "classes.txt").write_text("\n".join([NAMES[0], "cow", *NAMES[1:]]), "utf-8")
+    with pytest.raises(UserError, match="add new classes at the end only"):
+        join(out, folder)
+
+
 def test_without_the_note_nothing_joins(folder: Path, tmp_path: Path) -> None:
     write("cvat", folder, tmp_path / "out")
     (tmp_path / "out" / WRITTEN).unlink()

@@ -13,6 +13,7 @@ from pipeline.report.curve import (
     curve_file,
     data_of,
     read_points,
+    read_rows,
     steps,
     where_tags_pay,
     words,
@@ -60,7 +61,9 @@ def test_words() -> None:
     fewer = [Point(40, 25, draw, "dual", 58.0 + draw) for draw in range(3)]
     said = words(FEW + SOME + MANY + fewer)
     assert said[0] == "From 20 to 40 masks dual gained 6.8 points, strong 10.0."
-    assert said[1].startswith("With 25 of the tagged photographs it is 59.0 % instead of 61.2 %")
+    assert said[1].startswith(
+        "With 25 of the photographs that have tags alone it is 59.0 % instead of 61.2 %"
+    )
     assert len(said) == 3
     assert words([]) == []
     assert len(words(FEW)) == 1
@@ -79,6 +82,10 @@ def test_the_chart_names_its_ends() -> None:
 
 def test_points_of_other_data_are_not_read(params: Params, run: Path) -> None:
     manifest = open_manifest(params)
-    rows = [(data_of(manifest), *point) for point in FEW]
+    rows = [(data_of(params, manifest), *point) for point in FEW]
     write_csv(curve_file("shapes"), HEADER, [*rows, ("0" * 12, *SOME[0])])
-    assert read_points("shapes", manifest) == FEW
+    assert read_points(params, manifest) == FEW
+    others, _ = read_rows("shapes", data_of(params, manifest))
+    assert others == [("0" * 12, *map(str, SOME[0]))]
+    longer = params.train.model_copy(update={"iterations": 7})
+    assert read_points(params.model_copy(update={"train": longer}), manifest) == []

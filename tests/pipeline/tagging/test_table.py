@@ -1,5 +1,6 @@
 """tags.csv while somebody tags it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,20 @@ def test_what_is_written_is_read_as_a_folders_tags(folder: Path) -> None:
     findings = Findings()
     read = read_tags(table.path, table.photographs, table.labels, findings)
     assert (read, bool(findings)) == ({"a": (3,), "c, d": (), "köter": None}, False)
+
+
+def test_photographs_that_share_a_name(folder: Path) -> None:
+    for inner in ("x", "y"):
+        (folder / "images" / inner).mkdir()
+        shutil.copy(folder / "images" / "a.jpg", folder / "images" / inner / "same.jpg")
+    table, pictures = open_folder(folder)
+    keys = [picture.id for picture in pictures if picture.id.endswith("same")]
+    assert len(keys) == 2
+    for key, tag in zip(keys, ("cat", "dog"), strict=True):
+        table.write(key, (tag,))
+        table.write(key, (tag,))
+    assert table.read() == {keys[0]: ("cat",), keys[1]: ("dog",)}
+    assert len(open_folder(folder)[1]) == len(pictures)
 
 
 def test_rows_of_others_stay(folder: Path) -> None:

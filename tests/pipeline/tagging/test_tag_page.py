@@ -166,7 +166,9 @@ def test_proposals(browser: webdriver.Chrome, folder: Path) -> None:
     assert (shown(page), pressed(page)) == ("köter", ["dog"])
     assert page.part("state").text == "proposed: Enter takes it"
     assert page.part("count").text == "0 of 3 tagged"
-    page.press(Keys.ENTER)
+    page.press("2")
+    page.until(lambda: pressed(page) == [])  # it is not there
+    page.press("2", Keys.ENTER)
     page.until(lambda: shown(page) == "a")
     assert pressed(page) == ["none of them"]
     page.press(Keys.ENTER)

@@ -42,9 +42,11 @@ def own(params: Params, finished_run: Path, tmp_path_factory: pytest.TempPathFac
     values = {"dataset": "folder", "variants": ["strong", "dual"], "ensembles": []}
     with contextlib.chdir(folder):
         manifest = open_manifest(params)
-        rows = [(data_of(manifest), *point) for point in (*FEW, *SOME, *MANY)]
+        own_params = params.model_copy(update=values)
+        data = data_of(own_params, manifest)
+        rows = [(data, *point) for point in (*FEW, *SOME, *MANY)]
         write_csv(curve_file("folder"), HEADER, rows)
-        write_report(params.model_copy(update=values), manifest, Path("report"))
+        write_report(own_params, manifest, Path("report"))
     return folder / "report" / "index.html"
 
 
