@@ -47,7 +47,7 @@ def choose_next(
     Raises:
         UserError: a network is missing, or there is no such image.
     """
-    rows = {row.id: row for row in manifest.of("weak") if row.tags is not None}
+    rows = candidates(manifest)
     if not rows:
         raise UserError("every photograph with tags has a mask: there is none to draw next")
     masks = Counter(tag for row in manifest.of("strong") for tag in row.known_tags)
@@ -60,6 +60,11 @@ def choose_next(
     others = [rows[key] for key in chosen if key not in looked]
     looked |= look_at(manifest, others, networks, specks)
     return Listed(chosen, {key: looked[key] for key in chosen}, masks)
+
+
+def candidates(manifest: Manifest) -> dict[str, Row]:
+    """The images with tags and no mask, by id."""
+    return {row.id: row for row in manifest.of("weak") if row.tags is not None}
 
 
 def read_networks(params: Params) -> tuple[Model, Model | None]:
@@ -89,6 +94,6 @@ def read_marked(path: Path, manifest: Manifest) -> tuple[str, ...]:
     Raises:
         UserError: the file is missing or no such list.
     """
-    rows = {row.id for row in manifest.of("weak") if row.tags is not None}
+    rows = candidates(manifest)
     listed = [row["id"] for row in read_table(path, ("set", "id"))]
     return tuple(dict.fromkeys(key for key in listed if key in rows))

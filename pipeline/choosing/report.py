@@ -43,10 +43,7 @@ def write_list(manifest: Manifest, listed: Listed, marked: frozenset[str], folde
         values = (seen.entropy, seen.disagreement, seen.misfit)
         lines.append([key, why, tags, *(f"{value:.4f}" for value in values), seen.corners])
     write_csv(folder / NEXT, HEADER, lines)
-    page = {"strips": strips, "legend": legend(manifest.classes, used)}
-    here = Path(__file__).parent
-    with whole_file(folder / "index.html") as part:
-        part.write_text(render("next.html.j2", page, {}, folder=here), "utf-8", newline="\n")
+    write_page("next.html.j2", {"strips": strips, "legend": legend(manifest.classes, used)}, folder)
 
 
 def reason(
@@ -89,6 +86,11 @@ def write_review(
         lines.append([doubt.id, kind, names[doubt.label], f"{doubt.probability:.4f}"])
     write_csv(folder / REVIEW, REVIEW_HEADER, lines)
     values = {"lists": lists, "few": [names[label] for label in few]}
-    here = Path(__file__).parent
+    write_page("review.html.j2", values, folder)
+
+
+def write_page(template: str, values: Mapping[str, object], folder: Path) -> None:
+    """Write a page of this room as index.html."""
+    text = render(template, values, {}, folder=Path(__file__).parent)
     with whole_file(folder / "index.html") as part:
-        part.write_text(render("review.html.j2", values, {}, folder=here), "utf-8", newline="\n")
+        part.write_text(text, "utf-8", newline="\n")

@@ -53,6 +53,7 @@ def look(
         tags: its object classes.
         specks: as for `outline`.
     """
+    image = main.read(image).permute(1, 2, 0).numpy()  # decoded once for all that follows
     found_CHW = main.probabilities(image)
     mask_HW = found_CHW.argmax(axis=0)
     possible = [0, *tags]

@@ -79,8 +79,8 @@ def outline(mask_HW: Bytes, specks: float) -> Outlined:
     clean_HW = without_specks(known_HW, specks * mask_HW.size)
     pieces, numbers_HW = take_apart(clean_HW)
     simplify(pieces, numbers_HW)
-    order = sorted(pieces, key=lambda piece: -piece.painted_hw.sum())  # stable, as in `rasterise`
-    regions = [piece.region._replace(ring_N2=piece.ring_N2) for piece in order]
+    drawn = (pieces[place] for place in painting_order(pieces))
+    regions = [piece.region._replace(ring_N2=piece.ring_N2) for piece in drawn]
     return Outlined(clean_HW, regions, int((clean_HW != known_HW).sum()), unknown)
 
 
@@ -195,13 +195,17 @@ def simplify(pieces: Sequence[Piece], numbers_HW: Numbers) -> None:
 def paint_all(pieces: Sequence[Piece], shape: tuple[int, int]) -> Numbers:
     """The numbers of the regions, painted from large to small as `rasterise` paints them."""
     painted_HW = np.zeros(shape, np.int32)
-    order = sorted(range(len(pieces)), key=lambda place: -pieces[place].painted_hw.sum())
-    for place in order:
+    for place in painting_order(pieces):
         piece = pieces[place]
         height, width = piece.painted_hw.shape
         box = slice(piece.top, piece.top + height), slice(piece.left, piece.left + width)
         painted_HW[box][piece.painted_hw] = place + 1
     return painted_HW
+
+
+def painting_order(pieces: Sequence[Piece]) -> list[int]:
+    """The places of the regions from large to small, in their order where equal: `rasterise`'s."""
+    return sorted(range(len(pieces)), key=lambda place: -pieces[place].painted_hw.sum())
 
 
 def too_different(true_HW: Numbers, painted_HW: Numbers) -> dict[int, set[int]]:

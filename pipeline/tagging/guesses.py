@@ -1,18 +1,12 @@
 """What the classifier of a project takes photographs without tags for, the most doubtful first."""
 
-from collections.abc import Iterator
-
-import torch
-
-from pipeline.base.progress import track
-from pipeline.batches.augment import normalise
+from pipeline.choosing.tag_review import probabilities
 from pipeline.data.manifest import Manifest
-from pipeline.devices.device import pick_device, placed
+from pipeline.devices.device import placed
 from pipeline.settings.params import Params
 from pipeline.settings.paths import SEEDS
 from pipeline.tagging.server import Picture
 from pipeline.weak.seeds.cam import load_classifier
-from pipeline.weak.seeds.tagged import TaggedImages
 
 
 def in_order_of_doubt(params: Params, manifest: Manifest) -> list[Picture]:
@@ -25,16 +19,14 @@ def in_order_of_doubt(params: Params, manifest: Manifest) -> list[Picture]:
     """
     rows = [row for row in manifest.train() if row.tags is None and not row.mask]
     network = placed(load_classifier(params, len(manifest.classes), SEEDS)).eval()
-    images = TaggedImages(manifest, rows, params.cam.image_size)
     names = manifest.classes.names[1:]
-
-    def guesses() -> Iterator[Picture]:
-        for place, row in enumerate(track(rows, "look at photographs")):
-            (image_13HW,) = images.at_sides(range(place, place + 1), [params.cam.image_size])
-            with torch.inference_mode():
-                (scores_C,) = network(normalise(image_13HW.to(pick_device())))
-            likely_C = scores_C.sigmoid().cpu().numpy()
-            guess = tuple(name for name, p in zip(names, likely_C, strict=True) if p > 0.5)
-            yield Picture(row.id, guess, float((1 - abs(2 * likely_C - 1)).max()))
-
-    return sorted(guesses(), key=lambda picture: -(picture.doubt or 0))
+    likely_NK = probabilities(network, params, manifest, rows)
+    guesses = [
+        Picture(
+            row.id,
+            tuple(name for name, p in zip(names, likely_K, strict=True) if p > 0.5),
+            float((1 - abs(2 * likely_K - 1)).max()),
+        )
+        for row, likely_K in zip(rows, likely_NK, strict=True)
+    ]
+    return sorted(guesses, key=lambda picture: -(picture.doubt or 0))
